@@ -1,0 +1,63 @@
+//! `wattle controller`: decides what runs where in one lattice.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use wattle_controller::ControllerConfig;
+use wattle_types::{LatticeId, Role};
+
+use crate::home::{self, Home, HomeArgs};
+use crate::lattice::DEFAULT_URL;
+use crate::{process, up};
+
+/// Keep a lattice's applications running: store manifests, plan, assign.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  wattle controller --nats-url nats://10.0.0.1:4222 --key ctl.nk
+
+Several may run; one leads. Hosts must trust its key (wattle trust init --controller).")]
+pub(crate) struct Args {
+    #[arg(long, env = "WATTLE_NATS_URL", default_value = DEFAULT_URL, value_name = "URL")]
+    nats_url: String,
+    /// A NATS credentials file.
+    #[arg(long, env = "WATTLE_NATS_CREDS", value_name = "FILE")]
+    nats_creds: Option<PathBuf>,
+    #[arg(long, env = "WATTLE_LATTICE", default_value = "default")]
+    lattice: LatticeId,
+    /// The file of the key that signs assignments [default: the local key of this machine].
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Under which name it leads [default: the first letters of its key].
+    #[arg(long, value_name = "NAME")]
+    name: Option<wattle_types::Token>,
+    #[command(flatten)]
+    home: HomeArgs,
+}
+
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let home = args.home.open()?;
+    let key = match &args.key {
+        Some(path) => home::read_key(path, Role::Cluster)?,
+        None => home.local_controller()?,
+    };
+    let name = match args.name {
+        Some(name) => name,
+        None => key.public().to_string()[..12].parse().expect("base32 makes a token"),
+    };
+    let mut config =
+        ControllerConfig::new(args.lattice, args.nats_url, name, key, home.folder("controller")?);
+    config.nats_creds = args.nats_creds;
+    let stop = process::stop_on_signal()?;
+    wattle_controller::run(config, stop).await.context("the controller ended")
+}
+
+/// The controller of `wattle up`.
+pub(crate) fn config(nats_url: &str, lattice: &LatticeId, home: &Home) -> Result<ControllerConfig> {
+    Ok(ControllerConfig::new(
+        lattice.clone(),
+        nats_url.to_owned(),
+        up::controller_name(),
+        home.local_controller()?,
+        home.folder("controller")?,
+    ))
+}

@@ -1,0 +1,120 @@
+//! `wattle host`: one host, joining a lattice.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use wattle_host::HostConfig;
+use wattle_types::Labels;
+
+use crate::home::{self, Home, HomeArgs};
+use crate::lattice::DEFAULT_URL;
+use crate::process;
+use crate::up::State;
+
+/// Join a lattice and run what is assigned to this host.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  wattle host --nats-url nats://10.0.0.1:4222 --trust trust.toml --label zone=edge
+  wattle host --trust trust.toml --http-addr 0.0.0.0:8000 --name gate-1
+
+SIGTERM drains: requests in flight finish, then it exits with 0.")]
+pub(crate) struct Args {
+    #[arg(long, env = "WATTLE_NATS_URL", default_value = DEFAULT_URL, value_name = "URL")]
+    nats_url: String,
+    /// A NATS credentials file.
+    #[arg(long, env = "WATTLE_NATS_CREDS", value_name = "FILE")]
+    nats_creds: Option<PathBuf>,
+    #[arg(long, env = "WATTLE_LATTICE", default_value = "default")]
+    lattice: wattle_types::LatticeId,
+    /// What people call this host [default: the machine's name].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// A label, for placement; repeatable.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse_label)]
+    labels: Vec<(String, String)>,
+    /// Whom this host believes [default: the trust file of this machine].
+    #[arg(long, env = "WATTLE_TRUST", value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// Where the shared HTTP listener is; without it this host answers no HTTP requests itself.
+    #[arg(long, value_name = "HOST:PORT")]
+    http_addr: Option<SocketAddr>,
+    /// How long requests in flight may take after SIGTERM, in seconds.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    drain_grace: u64,
+    /// A server that actors may reach over HTTP if their specs ask for it; repeatable.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    outbound: Vec<String>,
+    #[command(flatten)]
+    home: HomeArgs,
+}
+
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let home = args.home.open()?;
+    let trust = match &args.trust {
+        Some(path) => home::read_trust(path)?,
+        None => home.local_trust()?,
+    };
+    let config = HostConfig {
+        drain_grace: Duration::from_secs(args.drain_grace),
+        nats_creds: args.nats_creds,
+        http_addr: args.http_addr,
+        outbound: args.outbound,
+        ..HostConfig::new(
+            args.lattice,
+            args.nats_url,
+            name(args.name)?,
+            labels(&args.labels),
+            home.folder("host")?,
+            trust,
+        )
+    };
+    let stop = process::stop_on_signal()?;
+    wattle_host::run(config, stop).await.context("the host ended")
+}
+
+/// The host of `wattle up`.
+pub(crate) fn local_config(
+    state: &State,
+    given: &[(String, String)],
+    home: &Home,
+) -> Result<HostConfig> {
+    Ok(HostConfig {
+        http_addr: Some(state.http_addr),
+        ..HostConfig::new(
+            state.lattice.clone(),
+            state.nats_url.clone(),
+            name(None)?,
+            labels(given),
+            home.folder("host")?,
+            home.local_trust()?,
+        )
+    })
+}
+
+fn labels(given: &[(String, String)]) -> Labels {
+    BTreeMap::from_iter(given.iter().cloned())
+}
+
+fn name(given: Option<String>) -> Result<String> {
+    match given {
+        Some(name) => Ok(name),
+        None => machine_name(Path::new("/proc/sys/kernel/hostname")),
+    }
+}
+
+fn machine_name(file: &Path) -> Result<String> {
+    let name =
+        std::fs::read_to_string(file).context("could not read this machine's name; pass --name")?;
+    Ok(name.trim().to_owned())
+}
+
+/// `zone=edge`; also for other flags of this form.
+pub(crate) fn parse_label(raw: &str) -> Result<(String, String), String> {
+    match raw.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("it has the form KEY=VALUE, such as zone=edge".to_owned()),
+    }
+}

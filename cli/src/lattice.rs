@@ -1,0 +1,183 @@
+//! How commands reach a lattice.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use wattle_lattice::subject::{AppSubject, ControlSubject};
+use wattle_lattice::{
+    ConnectConfig, Connection, Credentials, Notice, RequestError, Subject, ctl, wadm,
+};
+use wattle_types::LatticeId;
+
+use crate::home::HomeArgs;
+use crate::up::State;
+
+/// The flags of every command that speaks to a lattice.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct LatticeArgs {
+    /// The NATS server [default: that of `wattle up`, else nats://127.0.0.1:4222].
+    #[arg(long, env = "WATTLE_NATS_URL", value_name = "URL")]
+    pub(crate) nats_url: Option<String>,
+    /// The lattice [default: that of `wattle up`, else `default`].
+    #[arg(long, env = "WATTLE_LATTICE", value_name = "NAME")]
+    pub(crate) lattice: Option<LatticeId>,
+    /// A NATS credentials file.
+    #[arg(long, env = "WATTLE_NATS_CREDS", value_name = "FILE")]
+    pub(crate) nats_creds: Option<std::path::PathBuf>,
+    /// How long to wait for an answer, in seconds.
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+}
+
+pub(crate) const DEFAULT_URL: &str = "nats://127.0.0.1:4222";
+
+/// Until then a lattice that was started has a leader and a host, or never will.
+const USABLE_DEADLINE: Duration = Duration::from_secs(25);
+
+impl LatticeArgs {
+    /// A lattice whose server is known.
+    pub(crate) fn of(url: &str, lattice: &LatticeId) -> Self {
+        Self {
+            nats_url: Some(url.to_owned()),
+            lattice: Some(lattice.clone()),
+            nats_creds: None,
+            timeout: 5,
+            home: HomeArgs { data_dir: None },
+        }
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.nats_creds.clone().map_or(Credentials::Anonymous, Credentials::File)
+    }
+
+    /// The server and the lattice: as given, else of what runs on this machine.
+    pub(crate) fn resolve(&self) -> Result<(String, LatticeId)> {
+        let running = match (&self.nats_url, &self.lattice) {
+            (Some(_), Some(_)) => None,
+            _ => State::of_running(&self.home.open()?)?,
+        };
+        let here = |state: State| (state.nats_url, state.lattice);
+        let (url, lattice) = running.map(here).unzip();
+        let url = self.nats_url.clone().or(url).unwrap_or_else(|| DEFAULT_URL.to_owned());
+        let lattice = match self.lattice.clone().or(lattice) {
+            Some(lattice) => lattice,
+            None => "default".parse().expect("a word is a token"),
+        };
+        Ok((url, lattice))
+    }
+
+    pub(crate) async fn connect(&self) -> Result<Lattice> {
+        let (url, lattice) = self.resolve()?;
+        let mut config = ConnectConfig::client(&url, lattice);
+        config.credentials = self.credentials();
+        let within = Duration::from_secs(self.timeout);
+        let reason = Arc::new(Mutex::new(None));
+        let waiting = reason.clone();
+        let connecting = Connection::connect(config, move |notice| {
+            if let Notice::Waiting { reason, .. } = notice {
+                *waiting.lock().expect("nothing panics while it holds the lock") = Some(reason);
+            }
+        });
+        match tokio::time::timeout(within, connecting).await {
+            Ok(connection) => Ok(Lattice { connection: connection?, within }),
+            Err(_) => {
+                let reason = reason.lock().expect("nothing panics while it holds the lock").take();
+                let reason = reason.unwrap_or_else(|| format!("no answer within {within:?}"));
+                Err(anyhow!(
+                    "could not reach NATS at {url}: {reason}; start a lattice with `wattle up`, or \
+                     name its server with --nats-url"
+                ))
+            }
+        }
+    }
+}
+
+/// A lattice that was reached.
+#[derive(Debug)]
+pub(crate) struct Lattice {
+    pub(crate) connection: Connection,
+    /// How long each answer may take.
+    pub(crate) within: Duration,
+}
+
+impl Lattice {
+    /// Asks the application API, which answers in JSON.
+    pub(crate) async fn app<T: DeserializeOwned>(
+        &self,
+        op: AppSubject,
+        body: impl Into<Bytes>,
+    ) -> Result<T> {
+        let json = [("Content-Type", "application/json")];
+        let subject = Subject::App(op);
+        let reply = self.connection.request_with(&subject, &json, body.into(), self.within).await;
+        let reply = reply.map_err(|error| match error {
+            RequestError::NoResponders => anyhow!(
+                "no controller answers in lattice {}; start one with `wattle up` or \
+                 `wattle controller`",
+                self.connection.lattice()
+            ),
+            error => anyhow::Error::new(error).context("the controller did not answer"),
+        })?;
+        read_app_reply(&reply.payload)
+    }
+
+    /// Asks one host over the 1.x control interface.
+    pub(crate) async fn control<T: DeserializeOwned>(&self, op: ControlSubject) -> Result<T> {
+        let subject = Subject::Control(op);
+        let reply = self.connection.request(&subject, Bytes::new(), self.within).await?;
+        read_envelope(&reply.payload)
+    }
+
+    /// Every host that answers within `window`.
+    pub(crate) async fn hosts(&self, window: Duration) -> Result<Vec<ctl::HostSummary>> {
+        let subject = Subject::Control(ControlSubject::HostPing);
+        let replies = self.connection.gather(&subject, Bytes::new(), window, usize::MAX).await?;
+        let mut hosts = replies
+            .iter()
+            .map(|reply| read_envelope::<ctl::HostSummary>(&reply.payload))
+            .collect::<Result<Vec<_>>>()?;
+        hosts.sort_by(|a, b| (&a.friendly_name, &a.id).cmp(&(&b.friendly_name, &b.id)));
+        Ok(hosts)
+    }
+
+    /// Waits until a controller leads and a host has joined.
+    pub(crate) async fn until_usable(&self) -> Result<()> {
+        let usable = async {
+            loop {
+                let leads = self.app::<Vec<wadm::Summary>>(AppSubject::List, "").await;
+                let joined = self.hosts(Duration::from_millis(100)).await;
+                if leads.is_ok() && joined.is_ok_and(|hosts| !hosts.is_empty()) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(USABLE_DEADLINE, usable)
+            .await
+            .with_context(|| format!("no controller and host within {USABLE_DEADLINE:?}"))
+    }
+}
+
+/// The application API answers with the value, or with `{result: "error", message}`.
+fn read_app_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
+    if let Ok(error) = serde_json::from_slice::<wadm::ErrorReply>(payload) {
+        if error.result == "error" {
+            bail!("{}", error.message);
+        }
+    }
+    serde_json::from_slice(payload).context("the controller's answer is not one of this protocol")
+}
+
+fn read_envelope<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
+    let envelope: ctl::Envelope<T> =
+        serde_json::from_slice(payload).context("the host's answer is not one of this protocol")?;
+    match envelope.response {
+        Some(response) if envelope.success => Ok(response),
+        _ => bail!("the host refused: {}", envelope.message),
+    }
+}

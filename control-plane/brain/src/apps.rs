@@ -1,0 +1,170 @@
+//! What people ask for: manifests as revisions, which of them should run, and how it goes.
+//!
+//! A change is a batch of writes on the condition that nothing it was decided from changed, and
+//! the answer that is given once the batch is stored. An application that is deleted keeps an
+//! empty head: that it should not run is then something said, and not something missing.
+
+mod answer;
+mod deploy;
+mod put;
+mod status;
+mod ulid;
+
+use wattle_types::{AppName, Revision, RevisionHead, stored};
+
+use crate::effect::{Payload, Write};
+use crate::event::Stamp;
+use crate::mirror::Mirror;
+
+pub use answer::{
+    Answer, AppStatus, ComponentStatus, PutResult, StatusKind, Summary, VersionSummary,
+};
+pub(crate) use status::View;
+use wattle_types::{AppHead, Key};
+
+/// What a client can ask (`PROTOCOL.md` 4.2). Names are checked before they get here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Store this manifest, YAML or JSON, as the next revision.
+    Put { text: String },
+    /// One manifest; the newest unless a version is named.
+    Get { name: AppName, version: Option<String> },
+    List,
+    Versions { name: AppName },
+    Deploy { name: AppName, version: Option<String> },
+    Undeploy { name: AppName },
+    /// One version, or the whole application.
+    Delete { name: AppName, version: Option<String> },
+    Status { name: AppName },
+}
+
+impl Command {
+    /// Whether answering needs nothing written.
+    pub(crate) const fn is_question(&self) -> bool {
+        matches!(self, Self::Get { .. } | Self::List | Self::Versions { .. } | Self::Status { .. })
+    }
+}
+
+/// What follows from a command.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Decision {
+    Answer(Answer),
+    /// Once these writes are stored, the answer.
+    Commit(Vec<Write>, Answer),
+}
+
+pub(crate) fn decide(command: &Command, at: Stamp, mirror: &Mirror, view: &View<'_>) -> Decision {
+    match command {
+        Command::Put { text } => put::put(text, at, mirror),
+        Command::Deploy { name, version } => deploy::deploy(name, version.as_deref(), at, mirror),
+        Command::Undeploy { name } => deploy::undeploy(name, mirror),
+        Command::Delete { name, version } => deploy::delete(name, version.as_deref(), mirror),
+        question => Decision::Answer(ask(question, mirror, view)),
+    }
+}
+
+fn ask(question: &Command, mirror: &Mirror, view: &View<'_>) -> Answer {
+    match question {
+        Command::List => Answer::Models(
+            mirror
+                .heads
+                .values()
+                .filter_map(|at| at.value.as_ref())
+                .filter_map(|head| summary(head, view))
+                .collect(),
+        ),
+        Command::Get { name, version } => {
+            let found = find(name, version.as_deref(), mirror);
+            match found.map(|(head, of)| mirror.stated(&head.name, of.revision)) {
+                Ok(Some(stated)) => Answer::Manifest(Box::new(stated.manifest.clone())),
+                Ok(None) => Answer::Refused(format!("the stored manifest of {name} is unreadable")),
+                Err(answer) => answer,
+            }
+        }
+        Command::Versions { name } => match mirror.head(name) {
+            Some(head) => Answer::Versions(head.revisions.iter().map(|of| version(head, of)).collect()),
+            None => not_found(name),
+        },
+        Command::Status { name } => match mirror.head(name) {
+            Some(head) => Answer::Status(Box::new(view.status(head))),
+            None => not_found(name),
+        },
+        _ => Answer::Refused("not a question".to_owned()),
+    }
+}
+
+fn summary(head: &AppHead, view: &View<'_>) -> Option<Summary> {
+    let latest = head.latest()?;
+    Some(Summary {
+        name: head.name.clone(),
+        version: latest.version.clone(),
+        description: latest.description.clone(),
+        deployed_version: deployed_version(head),
+        status: view.status(head),
+    })
+}
+
+fn version(head: &AppHead, of: &RevisionHead) -> VersionSummary {
+    VersionSummary {
+        version: of.version.clone(),
+        deployed: head.deployed == Some(of.revision),
+        stored_unix_s: of.stored_unix_s,
+    }
+}
+
+fn deployed_version(head: &AppHead) -> Option<String> {
+    head.by_revision(head.deployed?).map(|of| of.version.clone())
+}
+
+/// The named version of an application, or its newest.
+fn find<'a>(
+    name: &AppName,
+    version: Option<&str>,
+    mirror: &'a Mirror,
+) -> Result<(&'a AppHead, &'a RevisionHead), Answer> {
+    let head = mirror.head(name).ok_or_else(|| unknown(name, mirror))?;
+    let found = match version {
+        Some(version) => head.by_version(version),
+        None => head.latest(),
+    };
+    let missing = || {
+        let version = version.unwrap_or_default();
+        Answer::NotFound(format!("application {name} has no version {version}"))
+    };
+    Ok((head, found.ok_or_else(missing)?))
+}
+
+/// Why there is no application of this name to work on.
+fn unknown(name: &AppName, mirror: &Mirror) -> Answer {
+    if mirror.heads.get(name).is_some_and(|at| at.unreadable) {
+        Answer::Refused(format!("the stored record of application {name} is unreadable"))
+    } else {
+        not_found(name)
+    }
+}
+
+fn not_found(name: &AppName) -> Answer {
+    Answer::NotFound(format!("there is no application {name}"))
+}
+
+fn write_head(head: &AppHead, mirror: &Mirror) -> Write {
+    Write {
+        key: Key::App(head.name.clone()),
+        payload: Payload::Plain(stored::encode(head)),
+        expect: mirror.expect_head(&head.name),
+    }
+}
+
+/// The head as it is, to be changed; a new one where there is none.
+fn head_to_change(name: &AppName, mirror: &Mirror) -> AppHead {
+    let known = mirror.heads.get(name).and_then(|at| at.value.clone());
+    let mut head = known.unwrap_or_else(|| AppHead::new(name.clone()));
+    // Numbers are never used again, also when a head was lost and its manifests were not.
+    let manifests = mirror.manifests.keys().filter(|(app, _)| app == name);
+    let highest = manifests.map(|(_, revision)| *revision).max().unwrap_or(Revision::ZERO);
+    head.revision_max = head.revision_max.max(highest);
+    head
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! What a client is told. The controller writes it in the words of wadm.
+
+use wattle_types::{ActorId, AppName, ComponentName, HostId, Manifest, ScalerKind};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Put {
+        result: PutResult,
+        name: AppName,
+        /// The one just stored.
+        version: String,
+        total_versions: usize,
+        message: String,
+    },
+    Manifest(Box<Manifest>),
+    Models(Vec<Summary>),
+    Versions(Vec<VersionSummary>),
+    /// What should run is recorded; it will.
+    Deployed { name: AppName, version: String, message: String },
+    Undeployed { name: AppName, message: String },
+    Deleted { name: AppName, undeployed: bool, message: String },
+    /// There was nothing to delete.
+    NothingToDo(String),
+    Status(Box<AppStatus>),
+    NotFound(String),
+    /// The request was understood and is not possible; nothing was changed.
+    Refused(String),
+    /// Nothing was changed, and the same request may succeed later.
+    Unavailable(String),
+    /// Whether anything was changed is not known; asking shows it.
+    Unknown(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutResult {
+    Created,
+    NewVersion,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    pub name: AppName,
+    /// The newest.
+    pub version: String,
+    pub description: String,
+    pub deployed_version: Option<String>,
+    pub status: AppStatus,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionSummary {
+    pub version: String,
+    pub deployed: bool,
+    pub stored_unix_s: u64,
+}
+
+/// How an application is, from the newest plan and what hosts report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppStatus {
+    pub kind: StatusKind,
+    /// What is wrong and what would help; empty when all is well.
+    pub message: String,
+    /// The deployed version, else the newest.
+    pub version: String,
+    pub components: Vec<ComponentStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentStatus {
+    pub name: ComponentName,
+    pub id: ActorId,
+    pub kind: StatusKind,
+    pub message: String,
+    pub scaler: ScalerKind,
+    /// As the manifest says; of a daemon, per host.
+    pub instances: u32,
+    /// Where the plan puts it, and how many are ready there.
+    pub hosts: Vec<(HostId, u32)>,
+    pub ready: u32,
+}
+
+/// In the order in which the worst is picked: that of wadm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StatusKind {
+    Failed,
+    Undeployed,
+    /// For a host, for room: for something that is not there.
+    Waiting,
+    /// On its way.
+    Reconciling,
+    Deployed,
+}

@@ -1,0 +1,179 @@
+//! How an application is: derived from the newest plan and from what hosts report, so that what
+//! people are told and what is done cannot differ.
+
+use wattle_planner::{Plan, Unplaced};
+use wattle_types::{
+    ActorId, ActorReport, ActorState, AppComponent, AppHead, HostId, Part, ScalerKind, SpecHash,
+};
+
+use super::{AppStatus, ComponentStatus, StatusKind};
+use crate::fleet::{Fleet, Host, Phase};
+use crate::mirror::{Mirror, Stated};
+
+/// What a status is derived from.
+pub(crate) struct View<'a> {
+    pub(crate) mirror: &'a Mirror,
+    pub(crate) fleet: &'a Fleet,
+    /// None until the first one after taking over.
+    pub(crate) plan: Option<&'a Plan>,
+}
+
+/// What became of the instances of one component on the hosts the plan names.
+#[derive(Default)]
+struct Tally {
+    hosts: Vec<(HostId, u32)>,
+    ready: u32,
+    failures: Vec<String>,
+    pending: Vec<String>,
+}
+
+impl View<'_> {
+    pub(crate) fn status(&self, head: &AppHead) -> AppStatus {
+        let shown = head.deployed.and_then(|revision| head.by_revision(revision));
+        let version = shown.or(head.latest()).map(|of| of.version.clone()).unwrap_or_default();
+        let Some(stated) = self.mirror.deployed(head) else {
+            let (kind, message) = match head.deployed {
+                None => (StatusKind::Undeployed, self.still_stopping(head)),
+                Some(_) => {
+                    let message = "its stored manifest is unreadable; what runs of it is left alone";
+                    (StatusKind::Failed, message.to_owned())
+                }
+            };
+            return AppStatus { kind, message, version, components: Vec::new() };
+        };
+        let components: Vec<ComponentStatus> =
+            stated.application.components.iter().map(|part| self.component(part, stated)).collect();
+        let kind = components.iter().map(|component| component.kind).min();
+        let said = components.iter().filter(|component| !component.message.is_empty());
+        let said: Vec<String> =
+            said.map(|component| format!("{}: {}", component.name, component.message)).collect();
+        let kind = kind.unwrap_or(StatusKind::Deployed);
+        AppStatus { kind, message: said.join("; "), version, components }
+    }
+
+    fn still_stopping(&self, head: &AppHead) -> String {
+        let ours = |report: &&ActorReport| {
+            matches!(&report.owner, wattle_types::Owner::App(app) if *app == head.name)
+        };
+        let running: u32 = self
+            .fleet
+            .hosts()
+            .values()
+            .filter(|host| host.phase == Phase::Alive)
+            .filter_map(|host| host.inventory.as_ref())
+            .map(|inventory| inventory.actors.iter().filter(ours).map(|report| report.count).sum::<u32>())
+            .sum();
+        if running == 0 { String::new() } else { format!("{running} instances are still ending") }
+    }
+
+    fn component(&self, component: &AppComponent, stated: &Stated) -> ComponentStatus {
+        let id = &component.id;
+        let (tally, kind, message) = match (&component.part, stated.specs.get(id)) {
+            (Part::Unsupported(reason), _) => {
+                (Tally::default(), StatusKind::Failed, reason.clone())
+            }
+            (Part::Actor(_), None) => {
+                (Tally::default(), StatusKind::Failed, "it has no spec".to_owned())
+            }
+            (Part::Actor(_), Some(spec)) => self.actor(id, *spec),
+        };
+        ComponentStatus {
+            name: component.name.clone(),
+            id: id.clone(),
+            kind,
+            message,
+            scaler: component.scaler.kind,
+            instances: component.scaler.instances,
+            hosts: tally.hosts,
+            ready: tally.ready,
+        }
+    }
+
+    fn actor(&self, id: &ActorId, spec: SpecHash) -> (Tally, StatusKind, String) {
+        let Some(plan) = self.plan else {
+            let message = "the controller has only just begun to lead".to_owned();
+            return (Tally::default(), StatusKind::Reconciling, message);
+        };
+        let tally = self.tally(plan, id, spec);
+        let unplaced = plan.unplaced.get(id);
+        let planned = unplaced.is_some() || !tally.hosts.is_empty();
+        let kind = if !tally.failures.is_empty() {
+            StatusKind::Failed
+        } else if unplaced.is_some() {
+            StatusKind::Waiting
+        } else if !tally.pending.is_empty() {
+            StatusKind::Reconciling
+        } else {
+            StatusKind::Deployed
+        };
+        let mut said = tally.failures.clone();
+        said.extend(unplaced.map(Unplaced::to_string));
+        // Progress is of interest only while nothing is wrong.
+        if said.is_empty() {
+            said.extend(tally.pending.iter().cloned());
+        }
+        if !planned && !self.wants_none(id) {
+            return (tally, StatusKind::Reconciling, "to be placed".to_owned());
+        }
+        (tally, kind, said.join("; "))
+    }
+
+    /// Whether nothing is what was asked for.
+    fn wants_none(&self, id: &ActorId) -> bool {
+        let heads = self.mirror.heads.values().filter_map(|at| at.value.as_ref());
+        let mut components = heads
+            .filter_map(|head| self.mirror.deployed(head))
+            .flat_map(|stated| &stated.application.components);
+        let none = |part: &AppComponent| {
+            part.id == *id && (part.scaler.instances == 0 || part.scaler.kind == ScalerKind::Daemon)
+        };
+        components.any(none)
+    }
+
+    fn tally(&self, plan: &Plan, id: &ActorId, spec: SpecHash) -> Tally {
+        let mut tally = Tally::default();
+        for (host_id, target) in &plan.target {
+            let Some(placed) = target.get(id) else { continue };
+            let host = self.fleet.hosts().get(host_id);
+            let name = host.and_then(Host::name).map_or_else(|| host_id.to_string(), str::to_owned);
+            // An actor has several reports while one revision takes over from another.
+            let report = host
+                .and_then(|host| host.inventory.as_ref())
+                .and_then(|inventory| inventory.actors.iter().find(|report| report.id == *id && report.spec == spec));
+            let silent = host.is_none_or(|host| host.phase != Phase::Alive);
+            let ready = match report {
+                _ if silent => {
+                    tally.pending.push(format!("host {name} is silent"));
+                    0
+                }
+                Some(report) if placed.spec == spec => tally.take(&name, report, placed.count),
+                _ => {
+                    tally.pending.push(format!("host {name} has still to begin"));
+                    0
+                }
+            };
+            tally.ready += ready;
+            tally.hosts.push((*host_id, ready));
+        }
+        tally
+    }
+}
+
+impl Tally {
+    /// How many of the wanted instances are ready, by the host's report.
+    fn take(&mut self, name: &str, report: &ActorReport, wanted: u32) -> u32 {
+        match &report.state {
+            ActorState::Ready if wanted <= report.count => return wanted,
+            ActorState::Ready => {
+                self.pending.push(format!("host {name} has {} of {wanted}", report.count));
+                return report.count;
+            }
+            ActorState::Failed { code, message } => {
+                self.failures.push(format!("host {name}: {message} [{code}]"));
+            }
+            ActorState::Starting => self.pending.push(format!("host {name} is starting it")),
+            ActorState::Draining => self.pending.push(format!("host {name} is draining it")),
+        }
+        0
+    }
+}

@@ -1,0 +1,488 @@
+//! The parts together: which event goes to whom, and in which order things are done.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use wattle_types::time::Millis;
+use wattle_types::{Epoch, HostId, Key, LatticeId};
+
+use crate::apps::{self, Answer, Command, Decision, View};
+use crate::dice::Dice;
+use crate::effect::{Alarm, Effect, Expect};
+use crate::event::{Event, LeaseReading, OpId, RequestId, Stamp};
+use crate::fleet::Fleet;
+use crate::journal::{Journal, Purpose, Settled};
+use crate::lease::{Identity, Lease, Move, RENEW_MS};
+use crate::mirror::Mirror;
+use crate::reconcile::Reconcile;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub lattice: LatticeId,
+    pub identity: Identity,
+    /// The highest epoch kept on disk by [`Effect::RememberEpoch`].
+    pub epoch_known: Epoch,
+}
+
+/// One controller's mind.
+#[derive(Debug)]
+pub struct Brain {
+    lattice: LatticeId,
+    dice: Dice,
+    lease: Lease,
+    journal: Journal,
+    mirror: Mirror,
+    fleet: Fleet,
+    reconcile: Reconcile,
+    requests: VecDeque<Request>,
+    /// The request whose batch is under way, and its answer once that is stored.
+    underway: Option<(Request, Answer)>,
+    door: Door,
+    announced_at: Option<Millis>,
+    renewed_at: Millis,
+    /// No request is decided before: what made the last one fail is still on its way here.
+    requests_from: Millis,
+    /// Hosts whose claims were already complained of.
+    implausible: BTreeSet<HostId>,
+    stopping: Stopping,
+}
+
+#[derive(Debug)]
+struct Request {
+    id: RequestId,
+    command: Command,
+    stamp: Stamp,
+    came_at: Millis,
+    tries: u32,
+}
+
+/// Whether the application API is answered here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Closed,
+    /// Waiting to hear whether somebody else answers, since then.
+    Asking(Millis),
+    /// Somebody does; ask again then.
+    Taken(Millis),
+    Open,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopping {
+    No,
+    Asked,
+    Done,
+}
+
+/// Clients give up after two seconds, so an answer later than this is heard by nobody.
+const REQUEST_WAIT_MS: u64 = 1_500;
+/// More at once are refused: each takes a write.
+const REQUESTS_MAX: usize = 64;
+/// A request whose write met somebody else's is decided again from what is there now.
+const REQUEST_TRIES: u32 = 5;
+const REQUEST_AGAIN_MS: u64 = 50;
+const ASK_AGAIN_MS: u64 = 2_000;
+
+impl Brain {
+    pub fn new(config: Config) -> Self {
+        Self {
+            lattice: config.lattice,
+            dice: Dice::default(),
+            lease: Lease::new(config.identity, config.epoch_known),
+            journal: Journal::default(),
+            mirror: Mirror::default(),
+            fleet: Fleet::default(),
+            reconcile: Reconcile::default(),
+            requests: VecDeque::new(),
+            underway: None,
+            door: Door::Closed,
+            announced_at: None,
+            renewed_at: Millis(0),
+            requests_from: Millis(0),
+            implausible: BTreeSet::new(),
+            stopping: Stopping::No,
+        }
+    }
+
+    /// Takes an event, and says what is to be done.
+    pub fn step(&mut self, now: Millis, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.stopping != Stopping::Done {
+            self.take(now, event, &mut effects);
+            self.advance(now, &mut effects);
+        }
+        effects
+    }
+
+    /// Whether this controller decides now.
+    pub fn is_leading(&self, now: Millis) -> bool {
+        self.lease.is_valid(now)
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.lease.epoch()
+    }
+
+    fn take(&mut self, now: Millis, event: Event, out: &mut Vec<Effect>) {
+        match event {
+            Event::Tick { random } => {
+                self.dice.seed(random);
+                let leading = self.lease.is_valid(now);
+                out.extend(self.fleet.tick(now, leading));
+            }
+            Event::Connected => self.fleet.connected(now),
+            Event::Disconnected => self.fleet.disconnected(),
+            Event::FollowReset => self.mirror.reset(),
+            Event::Followed { key, seq, content } => self.followed(now, key, seq, &content),
+            Event::FollowedAll { seq } => {
+                self.mirror.followed_all(seq);
+                self.reconcile.wake();
+            }
+            Event::LeaseRead { op, reading } => self.lease_read(now, op, &reading, out),
+            Event::Committed { op, wrote } => {
+                let settled = self.journal.wrote(now, op, wrote, &mut self.dice);
+                self.settle(now, settled, out);
+            }
+            Event::Beat(beat) => {
+                let (host, epoch) = (beat.host, beat.epoch_max);
+                if !self.lease.hear_epoch(epoch) && self.implausible.insert(host) {
+                    out.push(Effect::Raise(Alarm::EpochImplausible { host, epoch }));
+                }
+                out.extend(self.fleet.beat(now, beat).map(Effect::Raise));
+            }
+            Event::Inventoried { host, inventory } => self.fleet.inventoried(&host, inventory),
+            Event::Probed { host, reply } => self.fleet.probed(now, &host, reply),
+            Event::ServedByAnother { yes } => self.answer_door(now, yes, out),
+            Event::Requested { request, command, at } => {
+                self.requested(now, request, command, at, out);
+            }
+            Event::Stop => {
+                self.stopping = Stopping::Asked;
+                self.close_door(out);
+            }
+        }
+    }
+
+    fn followed(&mut self, now: Millis, key: Key, seq: u64, content: &crate::Content) {
+        let host = match &key {
+            Key::Assign(host) => Some(*host),
+            _ => None,
+        };
+        if self.mirror.follow(key, seq, content) {
+            self.reconcile.wake();
+        }
+        if let Some(told) = host.and_then(|host| self.mirror.assignments.get(&host)?.value.as_ref()) {
+            // Signed, so no host can make this up.
+            let (host, epoch) = (told.assignment.host, told.assignment.epoch);
+            self.lease.hear_epoch(epoch);
+            self.fleet.expect(now, host);
+        }
+    }
+
+    fn lease_read(&mut self, now: Millis, op: OpId, reading: &LeaseReading, out: &mut Vec<Effect>) {
+        if let Some(wanted) = self.lease.read(now, op, reading, &mut self.dice) {
+            let own = self.lease.version().to_owned();
+            out.push(Effect::Raise(Alarm::TooOld { own, wanted }));
+        }
+        let settled = self.journal.read(now, op, reading, &mut self.dice);
+        self.settle(now, settled, out);
+    }
+
+    /// A batch is stored, or will never be.
+    fn settle(&mut self, now: Millis, settled: Option<Settled>, out: &mut Vec<Effect>) {
+        match settled {
+            None => {}
+            Some(Settled::Stored { purpose, lease, lease_seq, last_seq, sent_at }) => {
+                self.lease.held(lease, lease_seq, sent_at);
+                self.mirror.expect(last_seq);
+                self.renewed_at = sent_at;
+                self.stored(now, purpose, last_seq, out);
+            }
+            Some(Settled::Refused { purpose: Purpose::Request(_) }) => {
+                self.reconcile.refused(now);
+                self.requests_from = now + REQUEST_AGAIN_MS;
+                self.decide_again(out);
+            }
+            Some(Settled::Refused { .. }) => self.reconcile.refused(now),
+            Some(Settled::TooLarge { purpose: Purpose::Request(_) }) => {
+                if let Some((request, _)) = self.underway.take() {
+                    let text = "this exceeds what the NATS server takes in one message; raise its \
+                                max_payload or make the manifest smaller";
+                    reply(out, request.id, Answer::Refused(text.to_owned()));
+                }
+            }
+            Some(Settled::TooLarge { .. }) => {
+                out.push(Effect::Raise(Alarm::TooLarge));
+                self.reconcile.cannot(now);
+            }
+            Some(Settled::Lost { purpose }) => {
+                let epoch = self.lease.epoch();
+                self.lease.lost(now);
+                self.mirror.forget_barrier();
+                self.lose(&purpose, epoch, out);
+            }
+        }
+    }
+
+    fn stored(&mut self, now: Millis, purpose: Purpose, last_seq: u64, out: &mut Vec<Effect>) {
+        match purpose {
+            Purpose::TakeOver => {
+                let epoch = self.lease.epoch();
+                out.push(Effect::Raise(Alarm::LeadershipTaken { epoch }));
+                self.reconcile.begin_anew();
+                self.announced_at = None;
+            }
+            Purpose::Renew | Purpose::Specs => {}
+            Purpose::StepDown => {
+                self.stopping = Stopping::Done;
+                out.push(Effect::Stopped);
+            }
+            Purpose::Request(_) => {
+                if let Some((request, answer)) = self.underway.take() {
+                    reply(out, request.id, answer);
+                }
+            }
+            Purpose::Assign(hosts) => out.extend(self.reconcile.stored(now, &hosts, last_seq)),
+        }
+    }
+
+    fn lose(&mut self, purpose: &Purpose, epoch: Epoch, out: &mut Vec<Effect>) {
+        self.close_door(out);
+        if let Some((request, _)) = self.underway.take() {
+            // Another attempt of it may still have arrived before the lease went.
+            let text = "this controller no longer leads; whether the change was stored is not known";
+            reply(out, request.id, Answer::Unknown(text.to_owned()));
+        }
+        for request in self.requests.drain(..) {
+            let text = "this controller no longer leads; ask again";
+            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+        }
+        if *purpose != Purpose::TakeOver {
+            out.push(Effect::Raise(Alarm::LeadershipLost { epoch }));
+        }
+    }
+
+    fn requested(
+        &mut self,
+        now: Millis,
+        id: RequestId,
+        command: Command,
+        stamp: Stamp,
+        out: &mut Vec<Effect>,
+    ) {
+        let refusal = if !self.lease.is_held() || self.stopping != Stopping::No {
+            Some("this controller does not lead; ask again")
+        } else if REQUESTS_MAX <= self.requests.len() {
+            Some("too many requests wait; ask again")
+        } else {
+            None
+        };
+        match refusal {
+            Some(text) => reply(out, id, Answer::Unavailable(text.to_owned())),
+            None => {
+                self.requests.push_back(Request { id, command, stamp, came_at: now, tries: 0 });
+            }
+        }
+    }
+
+    fn advance(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        out.extend(self.journal.tick(now));
+        if self.stopping == Stopping::Asked {
+            self.leave(now, out);
+            return;
+        }
+        self.stand(now, out);
+        if !self.lease.is_valid(now) {
+            self.drop_stale(now, out);
+            self.renew(now, out);
+            return;
+        }
+        self.open_door(now, out);
+        self.announce(now, out);
+        self.answer(now, out);
+        self.reconcile(now, out);
+        self.renew(now, out);
+    }
+
+    /// As a candidate: watch the lease, and take it when it is free.
+    fn stand(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        if !self.journal.is_idle() {
+            return;
+        }
+        let op = self.journal.next_op();
+        match self.lease.tick(now, op) {
+            None => {}
+            Some(Move::Read) => out.push(Effect::ReadLease { op }),
+            Some(Move::Take { lease, seq, lost }) => {
+                if let Some(stored) = lost {
+                    let known = self.lease.epoch_known();
+                    out.push(Effect::Raise(Alarm::StateLost { lease: stored, known }));
+                }
+                out.push(Effect::RememberEpoch { epoch: lease.epoch });
+                let expect = Expect::of(seq);
+                out.push(self.journal.begin(now, Purpose::TakeOver, lease, expect, Vec::new()));
+            }
+        }
+    }
+
+    fn leave(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        if !self.journal.is_idle() {
+            return;
+        }
+        match self.lease.renewed() {
+            Some((mut lease, seq)) if self.lease.is_held() => {
+                lease.holder = None;
+                let expect = Expect::Seq(seq);
+                out.push(self.journal.begin(now, Purpose::StepDown, lease, expect, Vec::new()));
+            }
+            _ => {
+                self.stopping = Stopping::Done;
+                out.push(Effect::Stopped);
+            }
+        }
+    }
+
+    fn renew(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        let due = RENEW_MS <= now.since(self.renewed_at);
+        if due && self.lease.is_held() && self.journal.is_idle() {
+            self.commit(now, Purpose::Renew, Vec::new(), out);
+        }
+    }
+
+    /// Begins a batch under our lease.
+    fn commit(
+        &mut self,
+        now: Millis,
+        purpose: Purpose,
+        writes: Vec<crate::Write>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some((lease, seq)) = self.lease.renewed() else { return };
+        let epoch = self.lease.epoch();
+        if epoch < lease.epoch {
+            let known = self.lease.epoch_known();
+            out.push(Effect::Raise(Alarm::StateLost { lease: epoch, known }));
+            out.push(Effect::RememberEpoch { epoch: lease.epoch });
+        }
+        out.push(self.journal.begin(now, purpose, lease, Expect::Seq(seq), writes));
+    }
+
+    fn announce(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        if self.announced_at.is_none_or(|at| RENEW_MS <= now.since(at)) {
+            self.announced_at = Some(now);
+            out.push(Effect::Announce { epoch: self.lease.epoch() });
+            out.extend(self.reconcile.wake_laggards(now, &self.mirror, &self.fleet));
+        }
+    }
+
+    fn open_door(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        let ask = match self.door {
+            Door::Closed => true,
+            Door::Asking(since) => ASK_AGAIN_MS <= now.since(since),
+            Door::Taken(again) => again <= now,
+            Door::Open => false,
+        };
+        if ask {
+            // Keeps "taken" until it is known to be free, so that the alarm is raised once.
+            self.door = match self.door {
+                Door::Taken(_) => Door::Taken(now + ASK_AGAIN_MS),
+                _ => Door::Asking(now),
+            };
+            out.push(Effect::AskWhoServes);
+        }
+    }
+
+    fn answer_door(&mut self, now: Millis, taken: bool, out: &mut Vec<Effect>) {
+        match (self.door, taken) {
+            (Door::Asking(_) | Door::Taken(_), false) if self.lease.is_valid(now) => {
+                self.door = Door::Open;
+                out.push(Effect::Serve { yes: true });
+            }
+            (Door::Asking(_), true) => {
+                self.door = Door::Taken(now + ASK_AGAIN_MS);
+                out.push(Effect::Raise(Alarm::ApiTaken));
+            }
+            _ => {}
+        }
+    }
+
+    fn close_door(&mut self, out: &mut Vec<Effect>) {
+        if std::mem::replace(&mut self.door, Door::Closed) == Door::Open {
+            out.push(Effect::Serve { yes: false });
+        }
+    }
+
+    /// Answers what can be answered, in the order in which it came.
+    fn answer(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        while self.mirror.is_current() && self.requests_from <= now {
+            let Some(next) = self.requests.front() else { return };
+            if !next.command.is_question() && !self.journal.is_idle() {
+                break;
+            }
+            let Some(mut request) = self.requests.pop_front() else { return };
+            let plan = self.reconcile.plan();
+            let view = View { mirror: &self.mirror, fleet: &self.fleet, plan };
+            match apps::decide(&request.command, request.stamp, &self.mirror, &view) {
+                Decision::Answer(answer) => reply(out, request.id, answer),
+                Decision::Commit(writes, answer) => {
+                    request.tries += 1;
+                    let purpose = Purpose::Request(request.id);
+                    self.underway = Some((request, answer));
+                    self.commit(now, purpose, writes, out);
+                }
+            }
+        }
+        self.drop_stale(now, out);
+    }
+
+    fn drop_stale(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        while self.requests.front().is_some_and(|next| REQUEST_WAIT_MS < now.since(next.came_at)) {
+            let Some(request) = self.requests.pop_front() else { return };
+            let text = "the controller cannot reach the lattice's store just now; ask again";
+            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+        }
+    }
+
+    /// The write met somebody else's. What that was arrives in a moment.
+    fn decide_again(&mut self, out: &mut Vec<Effect>) {
+        let Some((request, _)) = self.underway.take() else { return };
+        if request.tries < REQUEST_TRIES {
+            self.requests.push_front(request);
+        } else {
+            let text = "somebody else keeps changing this; nothing was changed, ask again";
+            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+        }
+    }
+
+    fn reconcile(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        if self.fleet.take_changed() {
+            self.reconcile.wake();
+        }
+        let ready = self.mirror.is_current() && self.fleet.is_settled(now) && self.journal.is_idle();
+        if !ready || !self.reconcile.is_due(now) {
+            return;
+        }
+        let epoch = self.lease.renewed().map_or(self.lease.epoch(), |(lease, _)| lease.epoch);
+        let outcome = self.reconcile.run(now, &self.lattice, epoch, &self.mirror, &self.fleet);
+        out.extend(outcome.alarms.into_iter().map(Effect::Raise));
+        if let Some(batch) = outcome.batch {
+            self.commit(now, batch.purpose, batch.writes, out);
+        }
+    }
+}
+
+fn reply(out: &mut Vec<Effect>, request: RequestId, answer: Answer) {
+    out.push(Effect::Reply { request, answer: Box::new(answer) });
+}
+
+/// Whom a driver or a test can ask about.
+impl Brain {
+    /// The hosts that are counted on, for people.
+    pub fn hosts_alive(&self, now: Millis) -> Vec<HostId> {
+        let hosts = self.fleet.hosts().iter();
+        let ready = hosts.filter(|(_, host)| host.status(now) == wattle_planner::HostStatus::Ready);
+        ready.map(|(id, _)| *id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Leading as a whole: taking over, keeping, losing and giving back.
+
+use wattle_types::Key;
+
+use super::*;
+use crate::testing::{World, manifest};
+use crate::{Content, Wrote};
+
+#[test]
+fn a_lattice_without_leader_gets_one() {
+    let mut world = World::new();
+    world.run(3_000);
+    assert!(world.brain.is_leading(world.now));
+    assert_eq!(world.lease().holder.as_deref(), Some("c1"));
+    assert!(world.served, "the application API is answered");
+}
+
+#[test]
+fn the_lease_is_renewed_each_second() {
+    let mut world = World::leading(0);
+    let before = world.lease().beat;
+    world.run(60_000);
+    assert!((55..=61).contains(&(world.lease().beat - before)));
+    assert!(world.brain.is_leading(world.now));
+}
+
+#[test]
+fn a_deposed_leader_notices_at_its_next_write() {
+    let mut world = World::leading(1);
+    world.put(&manifest("shop", "v1", &[("web", "")]));
+    let mut other = world.lease();
+    (other.holder, other.boot, other.epoch) = (Some("c2".to_owned()), 2, other.epoch.next());
+    world.last_seq += 1;
+    let bytes = wattle_types::stored::encode(&other);
+    world.store.insert(Key::Lease, (world.last_seq, bytes));
+    let stored = world.store.len();
+    let request = RequestId(50);
+    let command = Command::Deploy { name: "shop".parse().unwrap(), version: None };
+    world.event(Event::Requested { request, command, at: Stamp::default() });
+    assert!(matches!(world.answers[&request], Answer::Unknown(_)), "{:?}", world.answers);
+    assert_eq!(world.store.len(), stored, "it tried, and the store refused");
+    assert!(!world.brain.is_leading(world.now) && !world.served);
+    assert!(world.alarms.iter().any(|alarm| matches!(alarm, Alarm::LeadershipLost { .. })));
+}
+
+#[test]
+fn a_leader_that_was_paused_decides_nothing_until_it_has_renewed() {
+    let mut world = World::leading(1);
+    world.put(&manifest("shop", "v1", &[("web", "")]));
+    world.now = world.now + 30_000;
+    let now = world.now;
+    let effects = world.brain.step(now, Event::Connected);
+    let writes: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Commit { writes, .. } => Some(writes.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(writes, [1], "nothing but a renewal: {effects:?}");
+}
+
+#[test]
+fn a_leader_that_cannot_renew_stops_deciding_and_goes_on_under_its_epoch() {
+    let mut world = World::leading(0);
+    let epoch = world.brain.epoch();
+    // The store takes nothing for six seconds, as in an election of its own.
+    let mut op = None;
+    for _ in 0..60 {
+        world.now = world.now + 100;
+        for effect in world.brain.step(world.now, Event::Tick { random: 1 }) {
+            match effect {
+                Effect::Commit { op: sent, .. } => op = Some((sent, true)),
+                Effect::ReadLease { op: sent } => op = Some((sent, false)),
+                _ => {}
+            }
+        }
+        let event = match op.take() {
+            Some((op, true)) => Event::Committed { op, wrote: Wrote::Unknown },
+            Some((op, false)) => Event::LeaseRead { op, reading: LeaseReading::Failed },
+            None => continue,
+        };
+        for effect in world.brain.step(world.now, event) {
+            match effect {
+                Effect::Commit { op: sent, .. } => op = Some((sent, true)),
+                Effect::ReadLease { op: sent } => op = Some((sent, false)),
+                _ => {}
+            }
+        }
+    }
+    assert!(!world.brain.is_leading(world.now));
+    // It answers again; what was asked meanwhile was never stored.
+    if let Some((op, _)) = op {
+        let (seq, bytes) = world.store[&Key::Lease].clone();
+        world.event(Event::LeaseRead { op, reading: LeaseReading::Found { seq, bytes } });
+    }
+    world.run(3_000);
+    assert!(world.brain.is_leading(world.now));
+    assert_eq!(world.brain.epoch(), epoch);
+}
+
+#[test]
+fn leaving_gives_the_lease_back() {
+    let mut world = World::leading(0);
+    let epoch = world.lease().epoch;
+    world.event(Event::Stop);
+    world.run(200);
+    assert!(world.stopped && !world.served);
+    assert_eq!((world.lease().holder, world.lease().epoch), (None, epoch));
+    assert!(world.brain.step(world.now, Event::Tick { random: 1 }).is_empty());
+}
+
+#[test]
+fn a_candidate_leaves_at_once() {
+    let mut world = World::new();
+    world.event(Event::Stop);
+    assert!(world.stopped);
+}
+
+#[test]
+fn nothing_is_decided_before_the_own_write_was_followed() {
+    let mut world = World::leading(1);
+    let request = RequestId(70);
+    let command = Command::Put { text: manifest("shop", "v1", &[("web", "")]) };
+    let asked = Event::Requested { request, command: command.clone(), at: Stamp::default() };
+    let effects = world.brain.step(world.now, asked);
+    let Some(Effect::Commit { op, writes }) =
+        effects.iter().find(|effect| matches!(effect, Effect::Commit { .. }))
+    else {
+        panic!("{effects:?}")
+    };
+    let first = world.last_seq + 1;
+    world.last_seq += writes.len() as u64;
+    let wrote = Wrote::Ok { last_seq: world.last_seq };
+    let effects = world.brain.step(world.now, Event::Committed { op: *op, wrote });
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Reply { .. })));
+    // The same again, before the follower brought the first: not decided from what was before.
+    let again = RequestId(71);
+    let effects =
+        world.brain.step(world.now, Event::Requested { request: again, command, at: Stamp::default() });
+    assert!(effects.is_empty(), "{effects:?}");
+    for (seq, write) in (first..).zip(writes) {
+        let crate::Payload::Plain(bytes) = &write.payload else { panic!("{write:?}") };
+        world.store.insert(write.key.clone(), (seq, bytes.clone()));
+        let content = Content::Value(bytes.clone());
+        world.event(Event::Followed { key: write.key.clone(), seq, content });
+    }
+    assert!(matches!(&world.answers[&again], Answer::Refused(text) if text.contains("already exists")));
+}
+
+#[test]
+fn where_another_answers_the_api_this_one_does_not() {
+    let mut world = World::new();
+    world.run(3_000);
+    let mut brain = std::mem::replace(&mut world, World::new()).brain;
+    brain.door = Door::Asking(Millis(0));
+    let now = Millis(13_000);
+    let effects = brain.step(now, Event::ServedByAnother { yes: true });
+    assert!(effects.contains(&Effect::Raise(Alarm::ApiTaken)), "{effects:?}");
+    assert!(!effects.contains(&Effect::Serve { yes: true }));
+}
+
+#[test]
+fn the_same_events_give_the_same_effects() {
+    let trace = || {
+        let mut world = World::leading(3);
+        world.put_and_deploy("shop", "v1", &[("web", ""), ("api", "")]);
+        world.run(5_000);
+        world.hosts.get_mut(&1).unwrap().up = false;
+        world.run(10_000);
+        format!("{:?} {:?} {:?}", world.batches, world.wakes, world.alarms)
+    };
+    assert_eq!(trace(), trace());
+}

@@ -1,0 +1,234 @@
+//! What the store holds, as far as it was followed.
+//!
+//! Late by a few milliseconds, which is fine: every decision made from it is written on the
+//! condition that the sequences it was made from are still the newest, and nothing is decided
+//! before our own last write is seen here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use wattle_types::stored;
+use wattle_types::{
+    ActorId, ActorSpec, AppHead, AppName, Application, Assignment, Digest, HostId, IdRecord, Key, Manifest,
+    Owner, Part, Revision, SpecHash,
+};
+
+use crate::effect::Expect;
+use crate::event::Content;
+
+/// The newest message of one key. Without a value it is a marker, or cannot be read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct At<T> {
+    pub(crate) seq: u64,
+    pub(crate) value: Option<T>,
+    /// There is something; it only cannot be read.
+    pub(crate) unreadable: bool,
+}
+
+/// A stored manifest in both forms.
+#[derive(Clone, Debug)]
+pub(crate) struct Stated {
+    pub(crate) manifest: Manifest,
+    pub(crate) application: Application,
+    /// The specs of its actors, hashed once.
+    pub(crate) specs: BTreeMap<ActorId, SpecHash>,
+}
+
+/// An assignment and the hash by which hosts report it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) assignment: Assignment,
+    pub(crate) hash: Digest,
+}
+
+/// The value of `manifest.<name>.<revision>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredManifest {
+    pub v: u8,
+    /// Whatever its author wrote, it is kept as JSON.
+    pub json: String,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Mirror {
+    complete: bool,
+    /// The highest sequence followed.
+    seen: u64,
+    /// The last of our own writes: nothing is decided before it is seen.
+    barrier: u64,
+    pub(crate) heads: BTreeMap<AppName, At<AppHead>>,
+    pub(crate) manifests: BTreeMap<(AppName, Revision), At<Stated>>,
+    pub(crate) ids: BTreeMap<ActorId, At<IdRecord>>,
+    pub(crate) specs: BTreeSet<SpecHash>,
+    /// Specs that were deleted by somebody: a write must expect the marker.
+    spec_markers: BTreeMap<SpecHash, u64>,
+    pub(crate) assignments: BTreeMap<HostId, At<Told>>,
+}
+
+impl Mirror {
+    /// Whether this is all there is, our own writes included.
+    pub(crate) fn is_current(&self) -> bool {
+        self.complete && self.barrier <= self.seen
+    }
+
+    /// We wrote up to here.
+    pub(crate) fn expect(&mut self, seq: u64) {
+        self.barrier = self.barrier.max(seq);
+    }
+
+    pub(crate) fn reset(&mut self) {
+        // The barrier stays: a follower that begins anew must come as far as we wrote.
+        *self = Self { barrier: self.barrier, ..Self::default() };
+    }
+
+    /// The stream itself is another one, whose sequences begin at 1 again.
+    pub(crate) fn forget_barrier(&mut self) {
+        self.barrier = 0;
+    }
+
+    pub(crate) fn followed_all(&mut self, seq: u64) {
+        self.complete = true;
+        self.seen = self.seen.max(seq);
+    }
+
+    /// Takes one message. `true` if it can change a decision; `false` for the lease, and for
+    /// what is older than what is known.
+    pub(crate) fn follow(&mut self, key: Key, seq: u64, content: &Content) -> bool {
+        self.seen = self.seen.max(seq);
+        let bytes = match content {
+            Content::Value(bytes) => Some(&bytes[..]),
+            Content::Gone | Content::Unreadable => None,
+        };
+        match key {
+            Key::Lease => false,
+            Key::App(name) => {
+                let read = |bytes| stored::decode("an application", bytes).ok();
+                // A head under another name would answer for that application.
+                let head = bytes.and_then(read).filter(|head: &AppHead| head.name == name);
+                put(&mut self.heads, name, seq, content, head)
+            }
+            Key::Manifest(name, revision) => {
+                let stated = bytes.and_then(Stated::read);
+                put(&mut self.manifests, (name, revision), seq, content, stated)
+            }
+            Key::Id(id) => {
+                let read = |bytes| stored::decode("an id", bytes).ok();
+                let record = bytes.and_then(read).filter(|record: &IdRecord| record.id == id);
+                put(&mut self.ids, id, seq, content, record)
+            }
+            Key::Spec(hash) => match bytes {
+                Some(_) => self.specs.insert(hash),
+                None => {
+                    self.spec_markers.insert(hash, seq);
+                    self.specs.remove(&hash)
+                }
+            },
+            Key::Assign(host) => {
+                let told = bytes.and_then(Told::read).filter(|told| told.assignment.host == host);
+                put(&mut self.assignments, host, seq, content, told)
+            }
+        }
+    }
+
+    pub(crate) fn expect_head(&self, name: &AppName) -> Expect {
+        Expect::of(self.heads.get(name).map(|at| at.seq))
+    }
+
+    pub(crate) fn expect_manifest(&self, name: &AppName, revision: Revision) -> Expect {
+        Expect::of(self.manifests.get(&(name.clone(), revision)).map(|at| at.seq))
+    }
+
+    pub(crate) fn expect_id(&self, id: &ActorId) -> Expect {
+        Expect::of(self.ids.get(id).map(|at| at.seq))
+    }
+
+    pub(crate) fn expect_spec(&self, hash: &SpecHash) -> Expect {
+        Expect::of(self.spec_markers.get(hash).copied())
+    }
+
+    pub(crate) fn expect_assignment(&self, host: &HostId) -> Expect {
+        Expect::of(self.assignments.get(host).map(|at| at.seq))
+    }
+
+    /// The head of an application that exists: with at least one revision. A deleted one keeps
+    /// an empty head, so that its end is something said and not something missing.
+    pub(crate) fn head(&self, name: &AppName) -> Option<&AppHead> {
+        let head = self.heads.get(name)?.value.as_ref()?;
+        (!head.revisions.is_empty()).then_some(head)
+    }
+
+    pub(crate) fn stated(&self, name: &AppName, revision: Revision) -> Option<&Stated> {
+        self.manifests.get(&(name.clone(), revision))?.value.as_ref()
+    }
+
+    /// What `head` says should run, as far as it can be read.
+    pub(crate) fn deployed(&self, head: &AppHead) -> Option<&Stated> {
+        self.stated(&head.name, head.deployed?)
+    }
+
+    /// Whether nobody can say what should run of this application: its head, or the manifest of
+    /// the revision it names, is missing or unreadable.
+    pub(crate) fn is_unreadable(&self, app: &AppName) -> bool {
+        match self.heads.get(app).and_then(|at| at.value.as_ref()) {
+            Some(head) => head.deployed.is_some() && self.deployed(head).is_none(),
+            None => true,
+        }
+    }
+
+    /// The application that has a right to `id`: the recorded one, while any of its stored
+    /// revisions names the id, or while that cannot be known.
+    pub(crate) fn app_owning(&self, id: &ActorId) -> Option<&AppName> {
+        let Owner::App(app) = &self.ids.get(id)?.value.as_ref()?.owner else { return None };
+        let Some(head) = self.heads.get(app).and_then(|at| at.value.as_ref()) else {
+            return Some(app);
+        };
+        let names_it = head.revisions.iter().any(|revision| {
+            let stated = self.stated(app, revision.revision);
+            stated.is_none_or(|stated| stated.application.components.iter().any(|c| c.id == *id))
+        });
+        names_it.then_some(app)
+    }
+}
+
+/// Takes the newer of two messages of one key.
+fn put<K: Ord, V>(
+    map: &mut BTreeMap<K, At<V>>,
+    key: K,
+    seq: u64,
+    content: &Content,
+    value: Option<V>,
+) -> bool {
+    let unreadable = value.is_none() && *content != Content::Gone;
+    match map.get(&key) {
+        Some(at) if seq <= at.seq => false,
+        _ => {
+            map.insert(key, At { seq, value, unreadable });
+            true
+        }
+    }
+}
+
+impl Stated {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let stored: StoredManifest = stored::decode("a manifest", bytes).ok()?;
+        let manifest = Manifest::parse(&stored.json).ok()?;
+        let application = Application::try_from(&manifest).ok()?;
+        let specs = actors(&application).map(|(id, spec)| (id.clone(), spec.hash())).collect();
+        Some(Self { manifest, application, specs })
+    }
+}
+
+impl Told {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let assignment = Assignment::decode(bytes).ok()?;
+        Some(Self { assignment, hash: Digest::of(bytes) })
+    }
+}
+
+/// The actors of an application that can run, by id.
+pub(crate) fn actors(application: &Application) -> impl Iterator<Item = (&ActorId, &ActorSpec)> {
+    application.components.iter().filter_map(|component| match &component.part {
+        Part::Actor(spec) => Some((&component.id, &**spec)),
+        Part::Unsupported(_) => None,
+    })
+}

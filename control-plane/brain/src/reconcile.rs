@@ -1,0 +1,203 @@
+//! What follows for every host: from a snapshot of the store and of the fleet to the batch that
+//! makes it so.
+//!
+//! *Expected flow.* Desired and observed are gathered, planned, checked; hosts whose stored
+//! assignment differs get a new one, each on the condition that the old one is still there.
+//! *Guarantees.* A host only ever loses what something known explains: an application that says
+//! so, or a plan that runs it elsewhere. *Caveats.* Specs go first; when they do not fit into one
+//! batch, assignments follow in the next.
+
+mod assign;
+mod gather;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wattle_planner::{Plan, check, plan};
+use wattle_types::time::Millis;
+use wattle_types::{Epoch, HostId, Key, LatticeId, SpecHash};
+
+use crate::effect::{Alarm, Effect, Payload, Write};
+use crate::fleet::{Fleet, Phase};
+use crate::journal::Purpose;
+use crate::mirror::{Mirror, actors};
+
+use assign::Changes;
+
+/// Without any event, so that one that was lost costs time and nothing else.
+const REGULARLY_MS: u64 = 10_000;
+/// After a write was refused, until what refused it has been followed.
+const REFUSED_MS: u64 = 200;
+/// A host that has not made its assignment durable is woken again.
+const WAKE_AGAIN_MS: u64 = 5_000;
+/// Below the thousand messages of a batch, and quick enough for the lease it renews.
+const BATCH_MAX: usize = 500;
+
+#[derive(Debug, Default)]
+pub(crate) struct Reconcile {
+    dirty: bool,
+    not_before: Millis,
+    ran_at: Option<Millis>,
+    plan: Option<Plan>,
+    removals: assign::Removals,
+    woken: BTreeMap<HostId, Millis>,
+    raised: BTreeSet<Alarm>,
+}
+
+/// A batch to be committed after the lease.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) purpose: Purpose,
+    pub(crate) writes: Vec<Write>,
+}
+
+/// What a look at everything brought.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) alarms: Vec<Alarm>,
+    pub(crate) batch: Option<Batch>,
+}
+
+impl Reconcile {
+    /// Look again at everything.
+    pub(crate) fn wake(&mut self) {
+        self.dirty = true;
+    }
+
+    /// A new leader knows nothing of what it planned before.
+    pub(crate) fn begin_anew(&mut self) {
+        *self = Self { dirty: true, ..Self::default() };
+    }
+
+    pub(crate) fn refused(&mut self, now: Millis) {
+        self.dirty = true;
+        self.not_before = now + REFUSED_MS;
+    }
+
+    /// What was to be written cannot be; it may when something else has changed.
+    pub(crate) fn cannot(&mut self, now: Millis) {
+        self.dirty = true;
+        self.not_before = now + REGULARLY_MS;
+    }
+
+    pub(crate) fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
+    }
+
+    pub(crate) fn is_due(&self, now: Millis) -> bool {
+        let regularly = self.ran_at.is_none_or(|ran| REGULARLY_MS <= now.since(ran));
+        self.not_before <= now && (self.dirty || regularly)
+    }
+
+    /// Plans, and says what to write under `epoch`. Only with a current mirror, a settled fleet
+    /// and nothing under way.
+    pub(crate) fn run(
+        &mut self,
+        now: Millis,
+        lattice: &LatticeId,
+        epoch: Epoch,
+        mirror: &Mirror,
+        fleet: &Fleet,
+    ) -> Outcome {
+        self.dirty = false;
+        self.ran_at = Some(now);
+        let mut alarms = BTreeSet::new();
+        let desired = gather::desired(mirror, &mut alarms);
+        let observed = gather::observed(now, mirror, fleet);
+        let plan = plan(&desired, &observed);
+        if let Err(broken) = check(&plan, &desired, &observed) {
+            alarms.insert(Alarm::PlanBroken { message: broken.to_string() });
+            return Outcome { alarms: self.raise(alarms), batch: None };
+        }
+        let changes = Changes { now, lattice, epoch, mirror, fleet, desired: &desired };
+        let mut writes = changes.assignments(&plan, &mut self.removals, &mut alarms);
+        let specs = missing_specs(mirror, &plan);
+        self.plan = Some(plan);
+        let batch = if BATCH_MAX < specs.len() + writes.len() {
+            // The rest follows once these are stored: an assignment never refers to nothing.
+            self.dirty = true;
+            if specs.is_empty() {
+                writes.truncate(BATCH_MAX);
+                Some(assignments(Vec::new(), writes))
+            } else {
+                let writes = specs.into_iter().take(BATCH_MAX).collect();
+                Some(Batch { purpose: Purpose::Specs, writes })
+            }
+        } else if writes.is_empty() {
+            None
+        } else {
+            Some(assignments(specs, writes))
+        };
+        Outcome { alarms: self.raise(alarms), batch }
+    }
+
+    /// Only what was not so at the last look.
+    fn raise(&mut self, alarms: BTreeSet<Alarm>) -> Vec<Alarm> {
+        let new = alarms.difference(&self.raised).cloned().collect();
+        self.raised = alarms;
+        new
+    }
+
+    /// The assignments of these hosts are stored, with the last sequences up to `last_seq`.
+    pub(crate) fn stored(&mut self, now: Millis, hosts: &[HostId], last_seq: u64) -> Vec<Effect> {
+        let behind = (0..hosts.len() as u64).rev();
+        let wake = |(host, behind): (&HostId, u64)| {
+            self.woken.insert(*host, now);
+            Effect::Wake { host: *host, at_least: last_seq.saturating_sub(behind) }
+        };
+        hosts.iter().zip(behind).map(wake).collect()
+    }
+
+    /// Wakes again whoever beats and has not taken over its assignment.
+    pub(crate) fn wake_laggards(&mut self, now: Millis, mirror: &Mirror, fleet: &Fleet) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (id, host) in fleet.hosts() {
+            let Some(beat) = host.beat.as_ref().filter(|_| host.phase == Phase::Alive) else {
+                continue;
+            };
+            let Some(at) = mirror.assignments.get(id) else { continue };
+            let behind = at.value.as_ref().is_some_and(|told| {
+                beat.applied.is_none_or(|applied| applied.generation < told.assignment.generation)
+            });
+            let woken = self.woken.get(id);
+            if behind && woken.is_none_or(|woken| WAKE_AGAIN_MS <= now.since(*woken)) {
+                self.woken.insert(*id, now);
+                effects.push(Effect::Wake { host: *id, at_least: at.seq });
+            }
+        }
+        effects
+    }
+}
+
+fn assignments(specs: Vec<Write>, writes: Vec<(HostId, Write)>) -> Batch {
+    let (hosts, assignments): (Vec<HostId>, Vec<Write>) = writes.into_iter().unzip();
+    let writes = specs.into_iter().chain(assignments).collect();
+    Batch { purpose: Purpose::Assign(hosts), writes }
+}
+
+/// Specs the plan refers to that are not in the store yet.
+fn missing_specs(mirror: &Mirror, plan: &Plan) -> Vec<Write> {
+    let placed = plan.target.values().flat_map(BTreeMap::values).map(|placed| placed.spec);
+    let wanted: BTreeSet<SpecHash> = placed.filter(|hash| !mirror.specs.contains(hash)).collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let heads = mirror.heads.values().filter_map(|at| at.value.as_ref());
+    let deployed = heads.filter_map(|head| mirror.deployed(head));
+    let specs: BTreeMap<SpecHash, Vec<u8>> = deployed
+        .flat_map(|stated| actors(&stated.application))
+        .map(|(_, spec)| spec.encode())
+        .map(|bytes| (wattle_types::ActorSpec::hash_of(&bytes), bytes))
+        .filter(|(hash, _)| wanted.contains(hash))
+        .collect();
+    specs
+        .into_iter()
+        .map(|(hash, bytes)| Write {
+            key: Key::Spec(hash),
+            payload: Payload::Plain(bytes),
+            expect: mirror.expect_spec(&hash),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

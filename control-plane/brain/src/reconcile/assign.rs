@@ -1,0 +1,182 @@
+//! Which hosts get a new assignment, with which generation, and whether so much may end at once.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use wattle_planner::{Desired, Placed, Plan};
+use wattle_types::time::Millis;
+use wattle_types::{
+    ActorId, ActorState, Assignment, Entry, Epoch, Generation, HostId, Key, LatticeId, Owner, stored,
+};
+
+use super::gather::may_end;
+use crate::effect::{Alarm, Payload, Write};
+use crate::fleet::{Fleet, Host, Phase};
+use crate::mirror::{Mirror, Told};
+
+pub(super) struct Changes<'a> {
+    pub(super) now: Millis,
+    pub(super) lattice: &'a LatticeId,
+    pub(super) epoch: Epoch,
+    pub(super) mirror: &'a Mirror,
+    pub(super) fleet: &'a Fleet,
+    pub(super) desired: &'a Desired,
+}
+
+/// Entries that ended lately, in all hosts.
+#[derive(Debug, Default)]
+pub(super) struct Removals {
+    window: VecDeque<(Millis, usize)>,
+}
+
+const WINDOW_MS: u64 = 60_000;
+
+impl Removals {
+    /// Takes note of `count` more; whether they make more than a tenth of `of` within a minute.
+    fn is_mass(&mut self, now: Millis, count: usize, of: usize) -> bool {
+        self.window.push_back((now, count));
+        while self.window.front().is_some_and(|(at, _)| WINDOW_MS < now.since(*at)) {
+            self.window.pop_front();
+        }
+        let lately: usize = self.window.iter().map(|(_, count)| count).sum();
+        of + lately < 10 * lately
+    }
+}
+
+impl Changes<'_> {
+    /// The new assignment of each host that needs one, in the order of hosts.
+    pub(super) fn assignments(
+        &self,
+        plan: &Plan,
+        removals: &mut Removals,
+        alarms: &mut BTreeSet<Alarm>,
+    ) -> Vec<(HostId, Write)> {
+        let entries_now: usize = plan.target.values().map(BTreeMap::len).sum();
+        let mut writes = Vec::new();
+        for (id, target) in &plan.target {
+            let Some(host) = self.fleet.hosts().get(id) else { continue };
+            // Whatever is written for a copied disk is obeyed twice.
+            if host.is_cloned(self.now) || !self.needs_write(id, host, target, alarms) {
+                continue;
+            }
+            let before = self.before(id, host);
+            let ended: Vec<ActorId> =
+                before.iter().filter(|id| !target.contains_key(*id)).cloned().collect();
+            let unexplained: Vec<ActorId> =
+                ended.iter().filter(|id| !self.is_explained(id)).cloned().collect();
+            if !unexplained.is_empty() {
+                alarms.insert(Alarm::Withheld { host: *id, ids: unexplained });
+                continue;
+            }
+            let mass = before.len() < 2 * ended.len()
+                || (!ended.is_empty() && removals.is_mass(self.now, ended.len(), entries_now));
+            writes.push((*id, self.write(id, host, target, mass)));
+        }
+        writes
+    }
+
+    fn told(&self, id: &HostId) -> Option<&Told> {
+        self.mirror.assignments.get(id)?.value.as_ref()
+    }
+
+    fn needs_write(
+        &self,
+        id: &HostId,
+        host: &Host,
+        target: &BTreeMap<ActorId, Placed>,
+        alarms: &mut BTreeSet<Alarm>,
+    ) -> bool {
+        let applied = host.beat.as_ref().and_then(|beat| beat.applied);
+        let Some(told) = self.told(id) else {
+            if applied.is_some() {
+                alarms.insert(Alarm::AssignmentLost { host: *id });
+            }
+            return true;
+        };
+        let stored = &told.assignment;
+        if let Some(applied) = applied {
+            // Of the same generation only one content was ever stored, unless a write was lost
+            // after its answer.
+            let forked = applied.generation == stored.generation && applied.hash != told.hash;
+            if forked {
+                alarms.insert(Alarm::AssignmentForked { host: *id });
+            }
+            let ahead = stored.generation < applied.generation || stored.epoch < applied.epoch;
+            if ahead {
+                alarms.insert(Alarm::AssignmentLost { host: *id });
+            }
+            if forked || ahead {
+                return true;
+            }
+        }
+        stored.entries != entries(target) || self.is_stuck(told, host)
+    }
+
+    /// The host will refuse what is stored: seen from what it really runs, too much ends, and
+    /// nobody said that it may. It missed the steps between.
+    fn is_stuck(&self, told: &Told, host: &Host) -> bool {
+        let assignment = &told.assignment;
+        let Some(beat) = host.beat.as_ref().filter(|_| host.phase == Phase::Alive) else {
+            return false;
+        };
+        let behind = beat.applied.is_some_and(|applied| applied.generation < assignment.generation);
+        let named: BTreeSet<&ActorId> = assignment.entries.iter().map(|entry| &entry.id).collect();
+        let runs = reported(host);
+        let ended = runs.iter().filter(|id| !named.contains(id)).count();
+        behind && !assignment.mass && runs.len() < 2 * ended
+    }
+
+    /// What the host would lose something of: what it was told, and what it says it runs.
+    fn before(&self, id: &HostId, host: &Host) -> BTreeSet<ActorId> {
+        let told = self.told(id).map(|told| &told.assignment.entries);
+        let told = told.into_iter().flatten().map(|entry| entry.id.clone());
+        told.chain(reported(host)).collect()
+    }
+
+    fn is_explained(&self, id: &ActorId) -> bool {
+        self.desired.actors.contains_key(id) || may_end(id, self.mirror)
+    }
+
+    fn write(
+        &self,
+        id: &HostId,
+        host: &Host,
+        target: &BTreeMap<ActorId, Placed>,
+        mass: bool,
+    ) -> Write {
+        let applied = host.beat.as_ref().and_then(|beat| beat.applied);
+        let applied = applied.map_or(Generation::ZERO, |applied| applied.generation);
+        let stored = self.told(id).map_or(Generation::ZERO, |told| told.assignment.generation);
+        let assignment = Assignment {
+            v: stored::VERSION,
+            lattice: self.lattice.clone(),
+            host: *id,
+            epoch: self.epoch,
+            generation: applied.max(stored).next(),
+            mass,
+            entries: entries(target),
+        };
+        Write {
+            key: Key::Assign(*id),
+            payload: Payload::Assignment(assignment.encode()),
+            expect: self.mirror.expect_assignment(id),
+        }
+    }
+}
+
+fn entries(target: &BTreeMap<ActorId, Placed>) -> Vec<Entry> {
+    let entry = |(id, placed): (&ActorId, &Placed)| Entry {
+        id: id.clone(),
+        spec: placed.spec,
+        count: placed.count,
+    };
+    target.iter().map(entry).collect()
+}
+
+/// What the host says it runs for applications, and has not begun to end.
+fn reported(host: &Host) -> BTreeSet<ActorId> {
+    let reports = host.inventory.iter().flat_map(|inventory| &inventory.actors);
+    let ours = reports.filter(|report| {
+        matches!(report.owner, Owner::App(_)) && report.state != ActorState::Draining
+    });
+    ours.map(|report| report.id.clone()).collect()
+}

@@ -1,0 +1,101 @@
+//! From what the store holds and what hosts say to what the planner is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wattle_planner::{About, Desired, HostView, Observed, Placed, Wanted, What};
+use wattle_types::time::Millis;
+use wattle_types::{ActorId, ActorState, AppName, Inventory, Owner, Part};
+
+use crate::effect::Alarm;
+use crate::fleet::{Fleet, Host};
+use crate::mirror::{At, Mirror, Stated, Told};
+
+/// Everything deployed, and what must be left alone because nobody can say what it should be.
+pub(super) fn desired(mirror: &Mirror, alarms: &mut BTreeSet<Alarm>) -> Desired {
+    let mut desired = Desired::default();
+    for (app, at) in &mirror.heads {
+        if mirror.is_unreadable(app) {
+            alarms.insert(Alarm::AppUnreadable { app: app.clone() });
+            continue;
+        }
+        let head = at.value.as_ref();
+        let Some(stated) = head.and_then(|head| mirror.deployed(head)) else { continue };
+        want(&mut desired, app, stated, mirror);
+    }
+    let placed = mirror.assignments.values().filter_map(|at| at.value.as_ref());
+    for entry in placed.flat_map(|told| &told.assignment.entries) {
+        if !desired.actors.contains_key(&entry.id) && !may_end(&entry.id, mirror) {
+            desired.frozen.insert(entry.id.clone());
+        }
+    }
+    desired
+}
+
+fn want(desired: &mut Desired, app: &AppName, stated: &Stated, mirror: &Mirror) {
+    for component in &stated.application.components {
+        let record = mirror.ids.get(&component.id).and_then(|at| at.value.as_ref());
+        let owner = record.map(|record| &record.owner);
+        // A lost record is no reason to stop; another owner's is one not to begin.
+        let ours = owner.is_none_or(|owner| matches!(owner, Owner::App(owner) if owner == app));
+        let what = match (&component.part, stated.specs.get(&component.id)) {
+            _ if !ours => continue,
+            (Part::Unsupported(reason), _) => What::Unsupported(reason.clone()),
+            (Part::Actor(_), Some(spec)) => What::Run(*spec),
+            (Part::Actor(_), None) => continue,
+        };
+        let wanted = Wanted { what, scaler: component.scaler.clone() };
+        desired.actors.entry(component.id.clone()).or_insert(wanted);
+    }
+}
+
+/// Whether it is known that `id` should not run: its record names an application whose head can
+/// be read, and which does not want it now.
+pub(super) fn may_end(id: &ActorId, mirror: &Mirror) -> bool {
+    match mirror.ids.get(id).and_then(|at| at.value.as_ref()).map(|record| &record.owner) {
+        Some(Owner::App(app)) => !mirror.is_unreadable(app),
+        // Started by hand, so no application wants it in an assignment.
+        Some(Owner::Manual | Owner::Session) => true,
+        None => false,
+    }
+}
+
+/// Every host that was told something, or that can be told something.
+pub(super) fn observed(now: Millis, mirror: &Mirror, fleet: &Fleet) -> Observed {
+    let views = fleet.hosts().iter().filter_map(|(id, host)| {
+        let told = mirror.assignments.get(id);
+        (told.is_some() || host.inventory.is_some()).then(|| (*id, view(now, host, told)))
+    });
+    views.collect()
+}
+
+fn view(now: Millis, host: &Host, told: Option<&At<Told>>) -> HostView {
+    let inventory = host.inventory.as_deref();
+    let ready = inventory.iter().flat_map(|inventory| &inventory.actors);
+    HostView {
+        status: host.status(now),
+        about: inventory.map(about),
+        assigned: told.and_then(|at| at.value.as_ref()).map(entries).unwrap_or_default(),
+        ready: ready
+            .filter(|report| report.state == ActorState::Ready)
+            .map(|report| report.id.clone())
+            .collect(),
+    }
+}
+
+fn about(inventory: &Inventory) -> About {
+    let reports = inventory.actors.iter();
+    let not_ours = reports.filter(|report| !matches!(report.owner, Owner::App(_)));
+    About {
+        name: inventory.name.clone(),
+        labels: inventory.labels.clone(),
+        capacity: inventory.capacity,
+        reserved: not_ours.fold(0, |sum, report| sum.saturating_add(report.count)),
+    }
+}
+
+fn entries(told: &Told) -> BTreeMap<ActorId, Placed> {
+    let entries = told.assignment.entries.iter();
+    entries
+        .map(|entry| (entry.id.clone(), Placed { spec: entry.spec, count: entry.count }))
+        .collect()
+}

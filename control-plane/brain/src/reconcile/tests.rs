@@ -1,0 +1,294 @@
+//! From what is stored and heard to what is told, against a store that works.
+
+use wattle_types::{Applied, Digest, Epoch, Generation, stored};
+
+use super::*;
+use crate::apps::Command;
+use crate::testing::{World, host, manifest};
+
+const SPREAD_2: &str = "{type: spreadscaler, properties: {instances: 2}}";
+const DAEMON: &str = "{type: daemonscaler, properties: {instances: 1}}";
+
+fn app_key(app: &str) -> Key {
+    Key::App(app.parse().unwrap())
+}
+
+fn undeploy(world: &mut World, app: &str) {
+    world.ask(Command::Undeploy { name: app.parse().unwrap() });
+    world.run(1_500);
+}
+
+#[test]
+fn every_host_is_told_something_also_nothing() {
+    let world = World::leading(2);
+    assert_eq!(world.told(0).as_deref(), Some(""));
+    assert_eq!(world.told(1).as_deref(), Some(""));
+}
+
+#[test]
+fn a_deployment_is_one_batch_under_the_lease() {
+    let mut world = World::leading(2);
+    world.put_and_deploy("shop", "v1", &[("web", SPREAD_2)]);
+    world.run(1_000);
+    let batch = world.batches.iter().find(|batch| {
+        batch.iter().any(|write| matches!(write.key, Key::Spec(_)))
+    });
+    let keys: Vec<_> = batch.unwrap().iter().map(|write| write.key.to_string()).collect();
+    assert_eq!(keys[0], "lease");
+    assert!(keys[1].starts_with("spec."), "{keys:?}");
+    assert_eq!(keys[2..], [Key::Assign(host(0)), Key::Assign(host(1))].map(|key| key.to_string()));
+    // Each host is woken for its own message.
+    let seqs = [host(0), host(1)].map(|host| world.store[&Key::Assign(host)].0);
+    let woken: Vec<_> = world.wakes.iter().rev().take(2).rev().cloned().collect();
+    assert_eq!(woken, [(host(0), seqs[0]), (host(1), seqs[1])]);
+}
+
+#[test]
+fn what_did_not_change_is_not_written_again() {
+    let mut world = World::leading(2);
+    world.put_and_deploy("shop", "v1", &[("web", SPREAD_2)]);
+    world.run(2_000);
+    world.batches.clear();
+    world.run(60_000);
+    assert!(world.batches.iter().all(|batch| batch.len() == 1), "only renewals");
+}
+
+#[test]
+fn a_lost_host_is_replaced_and_keeps_its_assignment() {
+    let mut world = World::leading(2);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(1_000);
+    let (from, to) = if world.told(0).as_deref() == Some("web=1") { (0, 1) } else { (1, 0) };
+    let before = world.store[&Key::Assign(host(from))].0;
+    world.hosts.get_mut(&from).unwrap().up = false;
+    world.run(3_000);
+    assert_eq!(world.told(to).as_deref(), Some("web=1"));
+    assert_eq!(world.store[&Key::Assign(host(from))].0, before);
+    // It returns, and one of the two ends.
+    world.hosts.get_mut(&from).unwrap().up = true;
+    world.run(3_000);
+    let told = [world.told(from).unwrap(), world.told(to).unwrap()];
+    assert!(told.contains(&"web=1".to_owned()) && told.contains(&String::new()), "{told:?}");
+}
+
+#[test]
+fn a_draining_host_is_emptied_and_what_ran_there_runs_elsewhere() {
+    let mut world = World::leading(2);
+    world.put_and_deploy("shop", "v1", &[("web", DAEMON), ("api", SPREAD_2)]);
+    world.run(1_000);
+    world.hosts.get_mut(&0).unwrap().draining = true;
+    world.run(2_000);
+    assert_eq!(world.told(0).as_deref(), Some(""));
+    assert_eq!(world.told(1).as_deref(), Some("api=2 web=1"));
+}
+
+#[test]
+fn the_end_of_more_than_half_is_marked() {
+    let parts = [("a", DAEMON), ("b", DAEMON), ("c", DAEMON), ("d", DAEMON)];
+    let mut world = World::leading(1);
+    // Ten more, so that one in ten is not passed by ending one.
+    let many: Vec<(String, &str)> = (0..20).map(|n| (format!("m{n}"), DAEMON)).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(name, part)| (name.as_str(), *part)).collect();
+    world.put_and_deploy("many", "v1", &many);
+    world.put_and_deploy("four", "v1", &parts);
+    world.put_and_deploy("one", "v1", &[("x", DAEMON)]);
+    world.run(1_000);
+    undeploy(&mut world, "one");
+    assert!(!world.assignment(0).unwrap().mass, "one of many is no mass");
+    undeploy(&mut world, "many");
+    assert!(world.assignment(0).unwrap().mass);
+}
+
+#[test]
+fn generations_rise_across_leaders() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(1_000);
+    let before = world.assignment(0).unwrap();
+    // Another led meanwhile, and stepped down.
+    let mut lease = world.lease();
+    (lease.holder, lease.boot, lease.epoch) = (None, 99, lease.epoch.next());
+    world.intrude(Key::Lease, stored::encode(&lease));
+    world.run(5_000);
+    assert!(world.brain.is_leading(world.now));
+    undeploy(&mut world, "shop");
+    let after = world.assignment(0).unwrap();
+    assert!(before.epoch < after.epoch && before.generation < after.generation, "{after:?}");
+}
+
+#[test]
+fn a_lost_application_record_ends_nothing() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.put_and_deploy("blog", "v1", &[("post", "")]);
+    world.run(1_000);
+    world.remove(app_key("shop"));
+    world.intrude(app_key("blog"), b"garbage".to_vec());
+    world.run(12_000);
+    assert_eq!(world.told(0).as_deref(), Some("post=1 web=1"));
+    let alarm = Alarm::AppUnreadable { app: "blog".parse().unwrap() };
+    assert_eq!(world.alarms.iter().filter(|raised| **raised == alarm).count(), 1);
+    // Others are still placed, beside what is left alone.
+    world.put_and_deploy("news", "v1", &[("paper", "")]);
+    world.run(1_000);
+    assert_eq!(world.told(0).as_deref(), Some("paper=1 post=1 web=1"));
+}
+
+#[test]
+fn a_lost_manifest_ends_nothing() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(1_000);
+    world.remove("manifest.shop.1".parse().unwrap());
+    world.run(12_000);
+    assert_eq!(world.told(0).as_deref(), Some("web=1"));
+}
+
+#[test]
+fn a_host_whose_assignment_was_lost_is_not_emptied() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(2_000);
+    // The stream was re-created: heads, ids and assignments are gone, and so is the lease.
+    let (store, last_seq) = (std::mem::take(&mut world.store), world.last_seq);
+    world.last_seq = 0;
+    world.event(crate::Event::FollowReset);
+    world.event(crate::Event::FollowedAll { seq: 0 });
+    world.run(10_000);
+    assert!(world.brain.is_leading(world.now));
+    assert_eq!(world.assignment(0), None, "nothing known says that web should end");
+    let withheld = Alarm::Withheld { host: host(0), ids: vec!["web".parse().unwrap()] };
+    for alarm in [withheld, Alarm::AssignmentLost { host: host(0) }] {
+        assert!(world.alarms.contains(&alarm), "{alarm:?} in {:?}", world.alarms);
+    }
+    assert!(world.alarms.iter().any(|alarm| matches!(alarm, Alarm::StateLost { .. })));
+    let old: wattle_types::Lease = stored::decode("the lease", &store[&Key::Lease].1).unwrap();
+    assert!(old.epoch < world.lease().epoch && 0 < last_seq);
+    // Somebody puts the application back: the host goes on under a generation above its own.
+    let generation = world.hosts[&0].inventory.applied.unwrap().generation;
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(1_000);
+    assert_eq!(world.told(0).as_deref(), Some("web=1"));
+    assert!(generation < world.assignment(0).unwrap().generation);
+}
+
+#[test]
+fn a_host_that_is_ahead_of_the_store_gets_a_higher_generation() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(1_000);
+    let told = world.assignment(0).unwrap();
+    let cases = [
+        // The newest write was lost after its answer.
+        Applied { epoch: told.epoch, generation: Generation(90), hash: Digest::of(b"other") },
+        // The same generation, another content.
+        Applied { epoch: told.epoch, generation: Generation(91), hash: Digest::of(b"forked") },
+    ];
+    for applied in cases {
+        let host = world.hosts.get_mut(&0).unwrap();
+        host.inventory.applied = Some(applied);
+        host.obeys = false;
+        world.run(1_500);
+        assert!(applied.generation < world.assignment(0).unwrap().generation);
+        world.hosts.get_mut(&0).unwrap().obeys = true;
+        world.run(1_500);
+    }
+}
+
+#[test]
+fn an_epoch_that_hosts_remember_raises_the_lease() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(1_000);
+    let applied = Applied {
+        epoch: Epoch(50),
+        generation: Generation(3),
+        hash: world.assignment(0).unwrap().hash(),
+    };
+    let host = world.hosts.get_mut(&0).unwrap();
+    (host.inventory.applied, host.obeys) = (Some(applied), false);
+    world.run(3_000);
+    assert!(Epoch(50) < world.lease().epoch);
+    assert!(Epoch(50) < world.assignment(0).unwrap().epoch, "what is stored is obeyed again");
+}
+
+#[test]
+fn a_host_that_missed_steps_is_not_stuck_on_an_unmarked_end() {
+    let parts = [("a", DAEMON), ("b", DAEMON), ("c", DAEMON), ("d", DAEMON), ("e", DAEMON)];
+    let mut world = World::leading(1);
+    for part in parts {
+        world.put_and_deploy(&format!("app_{}", part.0), "v1", &[part]);
+    }
+    world.run(2_000);
+    world.hosts.get_mut(&0).unwrap().obeys = false;
+    for part in &parts[..4] {
+        undeploy(&mut world, &format!("app_{}", part.0));
+    }
+    // Seen from what it runs, four of five end.
+    let assignment = world.assignment(0).unwrap();
+    assert_eq!(world.told(0).as_deref(), Some("e=1"));
+    assert!(assignment.mass);
+}
+
+#[test]
+fn what_was_told_to_a_copied_disk_is_not_changed() {
+    let mut world = World::leading(2);
+    world.put_and_deploy("shop", "v1", &[("web", DAEMON)]);
+    world.run(1_000);
+    let before = world.store[&Key::Assign(host(0))].0;
+    for seq in 1_000..1_010 {
+        let twin = crate::testing::beat(0, 77, seq);
+        world.event(crate::Event::Beat(twin));
+        world.run(500);
+    }
+    assert!(world.alarms.contains(&Alarm::Cloned { host: host(0) }), "{:?}", world.alarms);
+    undeploy(&mut world, "shop");
+    assert_eq!(world.store[&Key::Assign(host(0))].0, before);
+    assert_eq!(world.told(1).as_deref(), Some(""));
+}
+
+#[test]
+fn an_assignment_by_somebody_else_is_replaced() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(1_000);
+    let told = world.assignment(0).unwrap();
+    world.last_seq += 1;
+    let key = Key::Assign(host(0));
+    world.store.insert(key.clone(), (world.last_seq, told.encode()));
+    let content = crate::Content::Unreadable;
+    world.event(crate::Event::Followed { key, seq: world.last_seq, content });
+    world.run(1_500);
+    assert_eq!(world.told(0).as_deref(), Some("web=1"));
+    assert!(told.generation < world.assignment(0).unwrap().generation);
+}
+
+#[test]
+fn a_host_that_lags_is_woken_again() {
+    let mut world = World::leading(1);
+    world.hosts.get_mut(&0).unwrap().obeys = false;
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(1_000);
+    world.wakes.clear();
+    world.run(20_000);
+    let seq = world.store[&Key::Assign(host(0))].0;
+    assert!((3..=5).contains(&world.wakes.len()), "{:?}", world.wakes);
+    assert!(world.wakes.iter().all(|wake| *wake == (host(0), seq)));
+}
+
+#[test]
+fn more_than_a_batch_goes_in_several_specs_first() {
+    let mut world = World::leading(1);
+    world.hosts.get_mut(&0).unwrap().inventory.capacity = 10_000;
+    world.hosts.get_mut(&0).unwrap().inventory.revision += 1;
+    let many: Vec<String> = (0..700).map(|n| format!("m{n:03}")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "")).collect();
+    world.put(&manifest("many", "v1", &many));
+    world.deploy("many");
+    world.run(2_000);
+    assert_eq!(world.assignment(0).unwrap().entries.len(), 700);
+    let assigned = world.store[&Key::Assign(host(0))].0;
+    let specs = world.store.iter().filter(|(key, _)| matches!(key, Key::Spec(_)));
+    assert!(specs.map(|(_, (seq, _))| *seq).all(|seq| seq < assigned));
+    assert!(world.batches.iter().all(|batch| batch.len() <= 1_000));
+}

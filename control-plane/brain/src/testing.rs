@@ -1,0 +1,346 @@
+//! A perfect store and obedient hosts for the tests of this crate. Faults are the simulator's.
+
+use std::collections::BTreeMap;
+
+use wattle_types::time::Millis;
+use wattle_types::{
+    ActorReport, ActorState, Applied, Assignment, Beat, Epoch, HostId, Inventory, Key, LatticeId,
+    Load, Owner, PublicKey, Role, stored,
+};
+
+use crate::apps::{Answer, Command};
+use crate::lease::Identity;
+use crate::{
+    Alarm, Brain, Config, Content, Effect, Event, Expect, LeaseReading, Payload, ProbeReply,
+    RequestId, Stamp, Write, Wrote,
+};
+
+pub(crate) fn host(index: u8) -> HostId {
+    HostId::try_from(PublicKey::new(Role::Server, [index; 32])).unwrap()
+}
+
+pub(crate) fn beat(index: u8, boot: u64, seq: u64) -> Beat {
+    Beat {
+        v: 1,
+        host: host(index),
+        boot,
+        seq,
+        period_ms: 500,
+        applied: None,
+        epoch_max: Epoch::ZERO,
+        draining: false,
+        inventory: 1,
+        load: Load::default(),
+        server: String::new(),
+    }
+}
+
+pub(crate) fn inventory(index: u8, boot: u64, labels: &[(&str, &str)]) -> Inventory {
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    Inventory {
+        v: 1,
+        lattice: lattice(),
+        host: host(index),
+        boot,
+        name: format!("h{index}"),
+        labels: labels.collect(),
+        version: "0.1.0".to_owned(),
+        uptime_s: 0,
+        http_addr: None,
+        capacity: 100,
+        revision: 1,
+        applied: None,
+        draining: false,
+        actors: Vec::new(),
+    }
+}
+
+pub(crate) fn lattice() -> LatticeId {
+    "test".parse().unwrap()
+}
+
+/// A manifest with one component per line: `name | traits in YAML flow form`.
+pub(crate) fn manifest(app: &str, version: &str, components: &[(&str, &str)]) -> String {
+    let mut text = format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: {app}\n  \
+         annotations: {{version: {version}}}\nspec:\n  components:\n"
+    );
+    for (name, traits) in components {
+        text += &format!(
+            "    - name: {name}\n      type: component\n      properties: {{image: \
+             'file:///{name}.wasm', id: {name}}}\n      traits: [{traits}]\n"
+        );
+    }
+    text
+}
+
+/// One brain, a store that always answers, and hosts that do what they are told.
+pub(crate) struct World {
+    pub(crate) now: Millis,
+    pub(crate) brain: Brain,
+    pub(crate) store: BTreeMap<Key, (u64, Vec<u8>)>,
+    pub(crate) last_seq: u64,
+    pub(crate) hosts: BTreeMap<u8, TestHost>,
+    pub(crate) answers: BTreeMap<RequestId, Answer>,
+    pub(crate) alarms: Vec<Alarm>,
+    pub(crate) batches: Vec<Vec<Write>>,
+    pub(crate) wakes: Vec<(HostId, u64)>,
+    pub(crate) served: bool,
+    pub(crate) stopped: bool,
+    requests: u64,
+}
+
+pub(crate) struct TestHost {
+    pub(crate) up: bool,
+    /// Takes over what it is told.
+    pub(crate) obeys: bool,
+    pub(crate) seq: u64,
+    pub(crate) inventory: Inventory,
+    pub(crate) draining: bool,
+    /// Ids that cannot be started.
+    pub(crate) fails: Vec<String>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let identity =
+            Identity { holder: "c1".to_owned(), boot: 1, version: "0.1.0".to_owned() };
+        let config = Config { lattice: lattice(), identity, epoch_known: Epoch::ZERO };
+        let mut world = Self {
+            now: Millis(10_000),
+            brain: Brain::new(config),
+            store: BTreeMap::new(),
+            last_seq: 0,
+            hosts: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            alarms: Vec::new(),
+            batches: Vec::new(),
+            wakes: Vec::new(),
+            served: false,
+            stopped: false,
+            requests: 0,
+        };
+        world.event(Event::Connected);
+        world.event(Event::FollowedAll { seq: 0 });
+        world
+    }
+
+    /// Leading, with so many hosts that have the labels `zone=z<index>`.
+    pub(crate) fn leading(hosts: u8) -> Self {
+        let mut world = Self::new();
+        for index in 0..hosts {
+            world.add_host(index, &[("zone", &format!("z{index}"))]);
+        }
+        world.run(5_000);
+        assert!(world.brain.is_leading(world.now), "{:?}", world.alarms);
+        world
+    }
+
+    pub(crate) fn add_host(&mut self, index: u8, labels: &[(&str, &str)]) {
+        let inventory = inventory(index, 1, labels);
+        let host = TestHost {
+            up: true,
+            obeys: true,
+            seq: 0,
+            inventory,
+            draining: false,
+            fails: Vec::new(),
+        };
+        self.hosts.insert(index, host);
+    }
+
+    pub(crate) fn run(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.now < end {
+            self.now = self.now + 100;
+            self.event(Event::Tick { random: self.now.0 });
+            if self.now.0 % 500 == 0 {
+                self.beats();
+            }
+        }
+    }
+
+    fn beats(&mut self) {
+        let up: Vec<u8> =
+            self.hosts.iter().filter(|(_, host)| host.up).map(|(index, _)| *index).collect();
+        for index in up {
+            self.obey(index);
+            let host = self.hosts.get_mut(&index).unwrap();
+            host.seq += 1;
+            let mut said = beat(index, host.inventory.boot, host.seq);
+            said.applied = host.inventory.applied;
+            said.epoch_max = said.applied.map(|applied| applied.epoch).unwrap_or_default();
+            said.inventory = host.inventory.revision;
+            said.draining = host.draining;
+            self.event(Event::Beat(said));
+        }
+    }
+
+    fn obey(&mut self, index: u8) {
+        let stored = self.assignment(index);
+        let host = self.hosts.get_mut(&index).unwrap();
+        let Some(told) = stored.filter(|_| host.obeys) else { return };
+        let hash = told.hash();
+        let applied = Applied { epoch: told.epoch, generation: told.generation, hash };
+        if host.inventory.applied == Some(applied) {
+            return;
+        }
+        host.inventory.applied = Some(applied);
+        host.inventory.revision += 1;
+        let fails = &host.fails;
+        let report = |entry: &wattle_types::Entry| ActorReport {
+            id: entry.id.clone(),
+            image: String::new(),
+            name: None,
+            spec: entry.spec,
+            count: entry.count,
+            owner: Owner::App("app".parse().unwrap()),
+            annotations: BTreeMap::new(),
+            digest: None,
+            revision: None,
+            state: if fails.iter().any(|id| id == entry.id.as_str()) {
+                let message = "it imports a:b/c, which nothing provides".to_owned();
+                ActorState::Failed { code: "WT-ENGINE-IMPORTS".to_owned(), message }
+            } else {
+                ActorState::Ready
+            },
+        };
+        host.inventory.actors = told.entries.iter().map(report).collect();
+    }
+
+    pub(crate) fn assignment(&self, index: u8) -> Option<Assignment> {
+        let (_, bytes) = self.store.get(&Key::Assign(host(index)))?;
+        Some(Assignment::decode(bytes).unwrap())
+    }
+
+    /// What each host was told, as `id=count` words.
+    pub(crate) fn told(&self, index: u8) -> Option<String> {
+        let told = self.assignment(index)?;
+        let words = told.entries.iter().map(|entry| format!("{}={}", entry.id, entry.count));
+        Some(words.collect::<Vec<_>>().join(" "))
+    }
+
+    pub(crate) fn ask(&mut self, command: Command) -> Answer {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        let at = Stamp { unix_ms: 1_700_000_000_000, random: u128::from(self.requests) };
+        self.event(Event::Requested { request, command, at });
+        for _ in 0..50 {
+            if let Some(answer) = self.answers.remove(&request) {
+                return answer;
+            }
+            self.run(100);
+        }
+        panic!("request {request:?} was never answered");
+    }
+
+    pub(crate) fn put(&mut self, text: &str) -> Answer {
+        self.ask(Command::Put { text: text.to_owned() })
+    }
+
+    pub(crate) fn deploy(&mut self, app: &str) -> Answer {
+        self.ask(Command::Deploy { name: app.parse().unwrap(), version: None })
+    }
+
+    pub(crate) fn put_and_deploy(&mut self, app: &str, version: &str, parts: &[(&str, &str)]) {
+        let put = self.put(&manifest(app, version, parts));
+        assert!(matches!(put, Answer::Put { .. }), "{put:?}");
+        let deployed = self.deploy(app);
+        assert!(matches!(deployed, Answer::Deployed { .. }), "{deployed:?}");
+    }
+
+    pub(crate) fn status(&mut self, app: &str) -> crate::apps::AppStatus {
+        match self.ask(Command::Status { name: app.parse().unwrap() }) {
+            Answer::Status(status) => *status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Somebody else writes.
+    pub(crate) fn intrude(&mut self, key: Key, bytes: Vec<u8>) {
+        self.last_seq += 1;
+        self.store.insert(key.clone(), (self.last_seq, bytes.clone()));
+        let (seq, content) = (self.last_seq, Content::Value(bytes));
+        self.event(Event::Followed { key, seq, content });
+    }
+
+    /// Somebody else deletes.
+    pub(crate) fn remove(&mut self, key: Key) {
+        self.last_seq += 1;
+        self.store.insert(key.clone(), (self.last_seq, Vec::new()));
+        self.event(Event::Followed { key, seq: self.last_seq, content: Content::Gone });
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        let effects = self.brain.step(self.now, event);
+        for effect in effects {
+            self.act(effect);
+        }
+    }
+
+    fn act(&mut self, effect: Effect) {
+        match effect {
+            Effect::ReadLease { op } => {
+                let reading = match self.store.get(&Key::Lease) {
+                    Some((seq, bytes)) => LeaseReading::Found { seq: *seq, bytes: bytes.clone() },
+                    None => LeaseReading::Absent,
+                };
+                self.event(Event::LeaseRead { op, reading });
+            }
+            Effect::Commit { op, writes } => {
+                let wrote = self.commit(&writes);
+                self.event(Event::Committed { op, wrote });
+            }
+            Effect::Probe { host: id } => {
+                let up = self.hosts.values().any(|host| host.up && host.inventory.host == id);
+                let reply = if up { ProbeReply::Answered } else { ProbeReply::NoResponders };
+                self.event(Event::Probed { host: id, reply });
+            }
+            Effect::AskInventory { host: id } => {
+                let known = self.hosts.values().find(|host| host.up && host.inventory.host == id);
+                let inventory = known.map(|host| Box::new(host.inventory.clone()));
+                self.event(Event::Inventoried { host: id, inventory });
+            }
+            Effect::AskWhoServes => self.event(Event::ServedByAnother { yes: false }),
+            Effect::Serve { yes } => self.served = yes,
+            Effect::Reply { request, answer } => {
+                self.answers.insert(request, *answer);
+            }
+            Effect::Raise(alarm) => self.alarms.push(alarm),
+            Effect::Wake { host, at_least } => self.wakes.push((host, at_least)),
+            Effect::Stopped => self.stopped = true,
+            Effect::RememberEpoch { .. } | Effect::Announce { .. } => {}
+        }
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Wrote {
+        let fits = |write: &Write| {
+            let seq = self.store.get(&write.key).map(|(seq, _)| *seq);
+            write.expect == seq.map_or(Expect::Absent, Expect::Seq)
+        };
+        if !writes.iter().all(fits) {
+            return Wrote::Conflict;
+        }
+        self.batches.push(writes.to_vec());
+        let mut followed = Vec::new();
+        for write in writes {
+            self.last_seq += 1;
+            let (bytes, content) = match &write.payload {
+                Payload::Plain(bytes) | Payload::Assignment(bytes) => {
+                    (bytes.clone(), Content::Value(bytes.clone()))
+                }
+                Payload::Gone => (Vec::new(), Content::Gone),
+            };
+            self.store.insert(write.key.clone(), (self.last_seq, bytes));
+            followed.push(Event::Followed { key: write.key.clone(), seq: self.last_seq, content });
+        }
+        for event in followed {
+            self.event(event);
+        }
+        Wrote::Ok { last_seq: self.last_seq }
+    }
+
+    pub(crate) fn lease(&self) -> wattle_types::Lease {
+        stored::decode("the lease", &self.store[&Key::Lease].1).unwrap()
+    }
+}

@@ -1,0 +1,121 @@
+//! The application API in the words of wadm 0.21: from messages to commands, and back.
+
+mod words;
+
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::warn;
+use wattle_brain::apps::Command;
+use wattle_lattice::wadm::{DeleteRequest, DeployRequest, GetRequest};
+use wattle_lattice::subject::AppSubject;
+use wattle_lattice::{Connection, Message, Pattern, ReplyTo, Subject};
+use wattle_tasks::{Chain, Tasks, TraceContext};
+
+use crate::mind::Letter;
+
+pub(crate) use words::{refused, words};
+
+/// One request of a client.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) op: AppSubject,
+    pub(crate) reply: ReplyTo,
+    /// What it asks, or why that cannot be read.
+    pub(crate) command: Result<Command, String>,
+    pub(crate) trace: TraceContext,
+}
+
+/// While it lives, requests of clients are heard.
+#[derive(Debug)]
+pub(crate) struct Door {
+    _stop: DropGuard,
+}
+
+impl Door {
+    pub(crate) fn open(
+        connection: &Connection,
+        mailbox: &mpsc::Sender<Letter>,
+        tasks: &Tasks,
+    ) -> Self {
+        let closing = CancellationToken::new();
+        let (connection, mailbox) = (connection.clone(), mailbox.clone());
+        let closed = closing.clone();
+        tasks.spawn("application API", |stop| async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = closed.cancelled() => {}
+                () = hear(&connection, &mailbox) => {}
+            }
+        });
+        Self { _stop: closing.drop_guard() }
+    }
+}
+
+async fn hear(connection: &Connection, mailbox: &mpsc::Sender<Letter>) {
+    let mut requests = match connection.subscribe(&Pattern::Apps).await {
+        Ok(requests) => requests,
+        Err(error) => {
+            warn!(error = %Chain(&error), "the application API cannot be answered");
+            return;
+        }
+    };
+    while let Some(message) = requests.next().await {
+        let Some(asked) = read(message) else { continue };
+        if let Err(full) = mailbox.try_send(Letter::Asked(asked))
+            && let Letter::Asked(asked) = full.into_inner()
+        {
+            let busy = refused(&asked.op, "the controller is busy; ask again".to_owned());
+            // The asker hears nothing and asks again.
+            let _ = connection.respond(&asked.reply, busy).await;
+        }
+    }
+}
+
+/// A request, unless nobody waits for its answer.
+fn read(message: Message) -> Option<Asked> {
+    let trace = message.trace();
+    let Subject::App(op) = message.subject else { return None };
+    let command = command(&op, &message.payload);
+    Some(Asked { op, reply: message.reply?, command, trace })
+}
+
+fn command(op: &AppSubject, payload: &[u8]) -> Result<Command, String> {
+    Ok(match op {
+        AppSubject::Put => {
+            let text = std::str::from_utf8(payload).map_err(|error| {
+                format!("the manifest is not UTF-8 text: {error}")
+            })?;
+            Command::Put { text: text.to_owned() }
+        }
+        AppSubject::Get { app } => {
+            let version = body::<GetRequest>(payload)?.version;
+            Command::Get { name: app.clone(), version }
+        }
+        AppSubject::GetAll | AppSubject::List => Command::List,
+        AppSubject::Versions { app } => Command::Versions { name: app.clone() },
+        AppSubject::Deploy { app } => {
+            let version = body::<DeployRequest>(payload)?.version;
+            Command::Deploy { name: app.clone(), version }
+        }
+        AppSubject::Undeploy { app } => Command::Undeploy { name: app.clone() },
+        AppSubject::Delete { app } => {
+            let version = body::<DeleteRequest>(payload)?.version;
+            Command::Delete { name: app.clone(), version }
+        }
+        AppSubject::Status { app } => Command::Status { name: app.clone() },
+        AppSubject::Other(other) => return Err(format!("{other} is not supported")),
+    })
+}
+
+/// An optional JSON body. Without one, everything has its default.
+fn body<T: DeserializeOwned + Default>(payload: &[u8]) -> Result<T, String> {
+    if payload.is_empty() {
+        return Ok(T::default());
+    }
+    let read: Result<Option<T>, _> = serde_json::from_slice(payload);
+    read.map(Option::unwrap_or_default).map_err(|error| format!("the request is malformed: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+use serde_json::{Value, json};
+use wattle_brain::apps::{Answer, AppStatus, StatusKind, Summary};
+
+use super::*;
+
+fn app() -> wattle_types::AppName {
+    "shop".parse().unwrap()
+}
+
+fn said(op: &AppSubject, answer: Answer) -> Value {
+    serde_json::from_slice(&words(op, answer)).unwrap()
+}
+
+#[test]
+fn requests_are_read_with_and_without_a_body() {
+    let deploy = AppSubject::Deploy { app: app() };
+    let version = |version: Option<&str>| {
+        Ok(Command::Deploy { name: app(), version: version.map(str::to_owned) })
+    };
+    assert_eq!(command(&deploy, b""), version(None));
+    assert_eq!(command(&deploy, b"null"), version(None));
+    assert_eq!(command(&deploy, b"{}"), version(None));
+    assert_eq!(command(&deploy, br#"{"version": "v1", "lattice_id": "x"}"#), version(Some("v1")));
+    assert!(command(&deploy, b"{").is_err());
+    assert!(command(&AppSubject::Put, b"\xff").is_err());
+}
+
+#[test]
+fn a_list_has_two_shapes() {
+    let status =
+        AppStatus { kind: StatusKind::Deployed, message: String::new(), version: String::new(), components: Vec::new() };
+    let summary = Summary {
+        name: app(),
+        version: "v2".to_owned(),
+        description: String::new(),
+        deployed_version: Some("v1".to_owned()),
+        status,
+    };
+    let bare = said(&AppSubject::List, Answer::Models(vec![summary.clone()]));
+    assert_eq!(bare[0]["name"], "shop");
+    assert_eq!(bare[0]["status"], "deployed");
+    assert_eq!(bare[0]["detailed_status"]["status"]["type"], "deployed");
+    let object = said(&AppSubject::GetAll, Answer::Models(vec![summary]));
+    assert_eq!(object["result"], "success");
+    assert_eq!(object["models"], bare);
+}
+
+#[test]
+fn errors_have_the_shape_of_their_operation() {
+    let ops = [
+        (AppSubject::Put, "error"),
+        (AppSubject::Get { app: app() }, "error"),
+        (AppSubject::GetAll, "error"),
+        (AppSubject::List, "error"),
+        (AppSubject::Versions { app: app() }, "error"),
+        (AppSubject::Deploy { app: app() }, "error"),
+        (AppSubject::Undeploy { app: app() }, "error"),
+        (AppSubject::Delete { app: app() }, "error"),
+        (AppSubject::Status { app: app() }, "error"),
+    ];
+    for (op, result) in ops {
+        let reply = said(&op, Answer::Refused("no".to_owned()));
+        assert_eq!((&reply["result"], &reply["message"]), (&json!(result), &json!("no")), "{op}");
+    }
+    for op in [
+        AppSubject::Get { app: app() },
+        AppSubject::Versions { app: app() },
+        AppSubject::Deploy { app: app() },
+        AppSubject::Undeploy { app: app() },
+        AppSubject::Status { app: app() },
+    ] {
+        let reply = said(&op, Answer::NotFound("no".to_owned()));
+        assert_eq!(reply["result"], "notfound", "{op}");
+    }
+}

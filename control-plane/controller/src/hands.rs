@@ -1,0 +1,235 @@
+//! Doing what the brain says, and telling it what came of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tracing::{Instrument, Span, debug, error, info, warn};
+use wattle_brain::{
+    Alarm, Effect, Event, Expect, LeaseReading, OpId, Payload, ProbeReply, Write, Wrote,
+};
+use wattle_lattice::signal::Wake;
+use wattle_lattice::store::{self, Refusal, Store, WriteOutcome};
+use wattle_lattice::subject::{AppSubject, HostOp};
+use wattle_lattice::{Connection, ReplyTo, RequestError, Subject, wire};
+use wattle_tasks::{Chain, Tasks};
+use wattle_trust::signed::{self, Context};
+use wattle_types::{Epoch, HostId, Inventory, Key, Leadership};
+
+use crate::api::Door;
+use crate::config::ControllerConfig;
+use crate::memory::Memory;
+use crate::mind::Letter;
+
+/// An answer after this counts as none; the brain probes again as often.
+const PROBE_WITHIN: Duration = Duration::from_millis(250);
+const INVENTORY_WITHIN: Duration = Duration::from_secs(1);
+/// Whoever serves the application API answers a list within this, or is not there.
+const SERVED_WITHIN: Duration = Duration::from_secs(1);
+/// An inventory of ten thousand actors fits.
+const INVENTORY_BYTES_MAX: usize = 8 << 20;
+
+pub(crate) struct Hands {
+    pub(crate) connection: Connection,
+    pub(crate) store: Store,
+    pub(crate) config: ControllerConfig,
+    pub(crate) boot: u64,
+    pub(crate) memory: Memory,
+    pub(crate) mailbox: mpsc::Sender<Letter>,
+    pub(crate) tasks: Tasks,
+    /// There while the application API is answered.
+    pub(crate) door: Option<Door>,
+}
+
+impl Hands {
+    /// Does one thing, or begins it. In the order of calls, as far as it has an order.
+    pub(crate) async fn act(&mut self, effect: Effect) {
+        match effect {
+            Effect::ReadLease { op } => self.read_lease(op),
+            Effect::Commit { op, writes } => self.commit(op, writes),
+            Effect::RememberEpoch { epoch } => self.remember(epoch).await,
+            Effect::Probe { host } => self.probe(host),
+            Effect::AskInventory { host } => self.ask_inventory(host),
+            Effect::Wake { host, at_least } => {
+                self.publish(Subject::Wake { host }, Wake::new(at_least).encode());
+            }
+            Effect::Announce { epoch } => self.announce(epoch),
+            Effect::AskWhoServes => self.ask_who_serves(),
+            Effect::Serve { yes } => self.serve(yes),
+            Effect::Raise(alarm) => raise(&alarm),
+            // The mind's own.
+            Effect::Reply { .. } | Effect::Stopped => {}
+        }
+    }
+
+    pub(crate) fn respond(&self, to: &ReplyTo, payload: Bytes) {
+        let (connection, to) = (self.connection.clone(), to.clone());
+        self.begin("respond", async move {
+            if let Err(error) = connection.respond(&to, payload).await {
+                debug!(error = %Chain(&error), "an answer was not sent");
+            }
+        });
+    }
+
+    /// One short task; the process can live without its result.
+    fn begin(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let work = work.instrument(Span::current());
+        self.tasks.spawn(name, |stop| async move {
+            // Cut off only at the very end, when nobody waits for it any more.
+            let _ = stop.run_until_cancelled(work).await;
+        });
+    }
+
+    /// As `begin`, and the event it yields goes to the brain.
+    fn learn(&self, name: &'static str, work: impl Future<Output = Event> + Send + 'static) {
+        let mailbox = self.mailbox.clone();
+        self.begin(name, async move {
+            // Only fails when the mind has ended.
+            let _ = mailbox.send(Letter::Event(work.await)).await;
+        });
+    }
+
+    fn publish(&self, subject: Subject, payload: Bytes) {
+        let connection = self.connection.clone();
+        self.begin("publish", async move {
+            if let Err(error) = connection.publish(&subject, payload).await {
+                debug!(error = %Chain(&error), "not published");
+            }
+        });
+    }
+
+    fn read_lease(&self, op: OpId) {
+        let store = self.store.clone();
+        self.learn("read lease", async move {
+            let reading = match store.read_leader(&Key::Lease).await {
+                // A deleted lease still has a sequence, which whoever takes it must expect.
+                Ok(Some(found)) => {
+                    let bytes = found.value().map(|bytes| bytes.to_vec()).unwrap_or_default();
+                    LeaseReading::Found { seq: found.seq, bytes }
+                }
+                Ok(None) => LeaseReading::Absent,
+                Err(error) => {
+                    debug!(error = %Chain(&error), "the lease could not be read");
+                    LeaseReading::Failed
+                }
+            };
+            Event::LeaseRead { op, reading }
+        });
+    }
+
+    fn commit(&self, op: OpId, writes: Vec<Write>) {
+        let store = self.store.clone();
+        let writes: Vec<store::Write> = writes.into_iter().map(|write| self.sealed(write)).collect();
+        self.learn("commit", async move {
+            let wrote = match store.commit(&writes).await {
+                WriteOutcome::Ok(last_seq) => Wrote::Ok { last_seq },
+                WriteOutcome::Conflict => Wrote::Conflict,
+                WriteOutcome::InFlight => Wrote::InFlight,
+                WriteOutcome::Unknown => Wrote::Unknown,
+                WriteOutcome::Refused(refusal) => refused(&refusal),
+            };
+            Event::Committed { op, wrote }
+        });
+    }
+
+    fn sealed(&self, write: Write) -> store::Write {
+        let expect = match write.expect {
+            Expect::Absent => store::Expect::Absent,
+            Expect::Seq(seq) => store::Expect::Revision(seq),
+        };
+        match write.payload {
+            Payload::Plain(bytes) => store::Write::put(write.key, bytes, expect),
+            Payload::Assignment(body) => {
+                let sealed = signed::seal(Context::Assignment, &body, &self.config.key);
+                store::Write::put(write.key, sealed, expect)
+            }
+            Payload::Gone => store::Write::delete(write.key, expect),
+        }
+    }
+
+    async fn remember(&self, epoch: Epoch) {
+        let memory = self.memory.clone();
+        let kept = tokio::task::spawn_blocking(move || memory.keep(epoch)).await;
+        if let Ok(Err(error)) = kept {
+            // Beats and assignments tell it as well.
+            warn!(error = %Chain(&error), %epoch, "the epoch could not be kept on disk");
+        }
+    }
+
+    fn probe(&self, host: HostId) {
+        let connection = self.connection.clone();
+        self.learn("probe", async move {
+            let subject = Subject::Host { host, op: HostOp::Probe };
+            let reply = match connection.request(&subject, Bytes::new(), PROBE_WITHIN).await {
+                Ok(_) => ProbeReply::Answered,
+                Err(RequestError::NoResponders) => ProbeReply::NoResponders,
+                Err(_) => ProbeReply::TimedOut,
+            };
+            Event::Probed { host, reply }
+        });
+    }
+
+    fn ask_inventory(&self, host: HostId) {
+        let connection = self.connection.clone();
+        self.learn("ask inventory", async move {
+            let subject = Subject::Host { host, op: HostOp::Inventory };
+            let reply = connection.request(&subject, Bytes::new(), INVENTORY_WITHIN).await;
+            let read = |payload: &[u8]| wire::decode("an inventory", payload, INVENTORY_BYTES_MAX);
+            let inventory = match reply.map(|reply| read(&reply.payload)) {
+                Ok(Ok(inventory)) => Some(inventory).filter(|said: &Inventory| said.host == host),
+                Ok(Err(error)) => {
+                    warn!(error = %Chain(&error), %host, "an inventory could not be read");
+                    None
+                }
+                Err(error) => {
+                    debug!(error = %Chain(&error), %host, "no inventory");
+                    None
+                }
+            };
+            Event::Inventoried { host, inventory: inventory.map(Box::new) }
+        });
+    }
+
+    fn announce(&self, epoch: Epoch) {
+        let (lattice, name) = (self.config.lattice.clone(), self.config.name.to_string());
+        let word = Leadership::new(lattice, name, self.boot, epoch).encode();
+        let sealed = signed::seal(Context::Leader, &word, &self.config.key);
+        self.publish(Subject::Leader, sealed.into());
+    }
+
+    fn ask_who_serves(&self) {
+        let connection = self.connection.clone();
+        self.learn("ask who serves", async move {
+            let subject = Subject::App(AppSubject::List);
+            let reply = connection.request(&subject, Bytes::new(), SERVED_WITHIN).await;
+            // Silence is not freedom: somebody listens there and may answer the next one.
+            Event::ServedByAnother { yes: !matches!(reply, Err(RequestError::NoResponders)) }
+        });
+    }
+
+    fn serve(&mut self, yes: bool) {
+        self.door = yes.then(|| Door::open(&self.connection, &self.mailbox, &self.tasks));
+    }
+}
+
+/// A write that is certainly not stored, in the brain's words.
+fn refused(refusal: &Refusal) -> Wrote {
+    match refusal {
+        Refusal::TooLarge { .. } | Refusal::TooMany { .. } => {
+            error!(error = %Chain(refusal), "a batch cannot be written");
+            Wrote::TooLarge
+        }
+        _ => {
+            debug!(error = %Chain(refusal), "a batch was refused");
+            Wrote::InFlight
+        }
+    }
+}
+
+fn raise(alarm: &Alarm) {
+    if alarm.is_ordinary() {
+        info!("{alarm}");
+    } else {
+        warn!("{alarm}");
+    }
+}

@@ -1,0 +1,134 @@
+//! The task that owns the brain: takes letters, hands out effects.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info_span, warn};
+use wattle_brain::{Brain, Effect, Event, RequestId, Stamp};
+use wattle_lattice::ReplyTo;
+use wattle_lattice::subject::AppSubject;
+use wattle_types::Millis;
+
+use crate::api::{self, Asked};
+use crate::hands::Hands;
+
+/// The brain's own timer (it judges pauses longer than a second as "I was not running").
+const TICK: Duration = Duration::from_millis(100);
+
+/// What comes to the mind.
+#[derive(Debug)]
+pub(crate) enum Letter {
+    Event(Event),
+    Asked(Asked),
+    /// Messages were dropped on the way to us: we have been deaf.
+    Deaf,
+}
+
+/// Why a mind ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    AsAsked,
+    /// It could no longer listen.
+    Deaf,
+}
+
+pub(crate) struct Mind {
+    brain: Brain,
+    hands: Hands,
+    letters: mpsc::Receiver<Letter>,
+    born: Instant,
+    last_request: u64,
+    /// Who waits for which answer, and in which shape.
+    waiting: BTreeMap<RequestId, (AppSubject, ReplyTo)>,
+    stopped: bool,
+}
+
+impl Mind {
+    pub(crate) fn new(brain: Brain, hands: Hands, letters: mpsc::Receiver<Letter>) -> Self {
+        let waiting = BTreeMap::new();
+        let born = Instant::now();
+        Self { brain, hands, letters, born, last_request: 0, waiting, stopped: false }
+    }
+
+    /// Runs until `stop`, and then until the lease is given back, but no longer than `grace`.
+    /// Ends at once when an essential task has ended: who hears half decides wrongly.
+    pub(crate) async fn run(mut self, stop: CancellationToken, grace: Duration) -> Ended {
+        let deaf = self.hands.tasks.stop().clone();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut deadline: Option<Instant> = None;
+        while !self.stopped {
+            let at_last = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
+            let letter = tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(at_last), if deadline.is_some() => {
+                    warn!("the lease could not be given back in time");
+                    return Ended::AsAsked;
+                }
+                () = deaf.cancelled() => return Ended::Deaf,
+                () = stop.cancelled(), if deadline.is_none() => {
+                    deadline = Some(Instant::now() + grace);
+                    Letter::Event(Event::Stop)
+                }
+                // Before letters: a flood of them must not make the brain miss its time.
+                _ = ticks.tick() => Letter::Event(Event::Tick { random: fastrand::u64(..) }),
+                letter = self.letters.recv() => match letter {
+                    Some(letter) => letter,
+                    None => return Ended::Deaf,
+                },
+            };
+            self.take(letter).await;
+        }
+        Ended::AsAsked
+    }
+
+    async fn take(&mut self, letter: Letter) {
+        match letter {
+            Letter::Event(event) => self.step(event).await,
+            Letter::Deaf => {
+                self.step(Event::Disconnected).await;
+                self.step(Event::Connected).await;
+            }
+            Letter::Asked(asked) => self.ask(asked).await,
+        }
+    }
+
+    async fn ask(&mut self, asked: Asked) {
+        let span = info_span!("application request", op = %asked.op);
+        asked.trace.adopt(&span);
+        match asked.command {
+            Err(message) => self.hands.respond(&asked.reply, api::refused(&asked.op, message)),
+            Ok(command) => {
+                self.last_request += 1;
+                let request = RequestId(self.last_request);
+                self.waiting.insert(request, (asked.op, asked.reply));
+                self.step(Event::Requested { request, command, at: stamp() }).instrument(span).await;
+            }
+        }
+    }
+
+    async fn step(&mut self, event: Event) {
+        let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        for effect in self.brain.step(Millis(now), event) {
+            match effect {
+                Effect::Reply { request, answer } => {
+                    // Answered once; a second answer would have nobody to go to.
+                    if let Some((op, reply)) = self.waiting.remove(&request) {
+                        self.hands.respond(&reply, api::words(&op, *answer));
+                    }
+                }
+                Effect::Stopped => self.stopped = true,
+                effect => self.hands.act(effect).await,
+            }
+        }
+    }
+}
+
+fn stamp() -> Stamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    Stamp { unix_ms, random: fastrand::u128(..) }
+}

@@ -1,0 +1,152 @@
+//! The decision itself.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use wattle_types::{ActorId, HostId, SpecHash};
+
+use crate::groups::{Group, groups};
+use crate::input::{Desired, HostStatus, HostView, Observed, Placed, What};
+use crate::matching::Matching;
+use crate::reason::{self, Reason, Unplaced};
+
+/// The whole answer. Equal inputs give equal plans, on every machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What each host should run. Every host that is not lost is here, also with nothing, so
+    /// that nothing is told to it in so many words.
+    pub target: BTreeMap<HostId, BTreeMap<ActorId, Placed>>,
+    /// What could not be placed, and why.
+    pub unplaced: BTreeMap<ActorId, Unplaced>,
+}
+
+/// One actor on its way to hosts.
+struct Placing<'a> {
+    id: &'a ActorId,
+    spec: SpecHash,
+    groups: &'a [Group],
+    matching: Matching<'a>,
+}
+
+/// Decides where everything desired should run.
+///
+/// What runs somewhere it may run stays there: a move costs more than an imbalance. All of that
+/// is settled before anything new is placed, so that a newcomer displaces nobody. A new instance
+/// goes to the host with the fewest of the same actor, then the most room, then the lowest id.
+pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
+    let ids: Vec<&HostId> = observed.keys().collect();
+    let hosts: Vec<&HostView> = observed.values().collect();
+    let mut plan = Plan::default();
+    for (id, host) in observed {
+        if host.status != HostStatus::Lost {
+            plan.target.insert(*id, frozen(desired, host));
+        }
+    }
+    let mut room: Vec<u32> = hosts
+        .iter()
+        .map(|host| {
+            let held = frozen(desired, host);
+            held.values().fold(host.room(), |room, placed| room.saturating_sub(placed.count))
+        })
+        .collect();
+
+    let mut wanted = Vec::new();
+    for (id, actor) in desired.actors.iter().filter(|(id, _)| !desired.frozen.contains(*id)) {
+        match &actor.what {
+            What::Run(spec) => wanted.push((id, *spec, groups(id, &actor.scaler, &hosts))),
+            What::Unsupported(text) => {
+                let reasons = vec![Reason::Unsupported(text.clone())];
+                let missing = actor.scaler.instances;
+                plan.unplaced.insert(id.clone(), Unplaced { missing, reasons });
+            }
+        }
+    }
+    let mut placing: Vec<Placing<'_>> = wanted
+        .iter()
+        .map(|(id, spec, groups)| {
+            Placing { id, spec: *spec, groups, matching: Matching::new(groups, hosts.len()) }
+        })
+        .collect();
+    for actor in &mut placing {
+        keep(actor, &hosts, &mut room);
+    }
+    for actor in &mut placing {
+        start(actor, &hosts, &mut room);
+    }
+
+    for actor in placing {
+        for (index, &count) in actor.matching.placed.iter().enumerate() {
+            if 0 < count {
+                let on_host = plan.target.get_mut(ids[index]).expect("a lost host is in no group");
+                on_host.insert(actor.id.clone(), Placed { spec: actor.spec, count });
+            }
+        }
+        let scaler = &desired.actors[actor.id].scaler;
+        let missing = settled(&actor, hosts.len());
+        if let Some(unplaced) = reason::why(scaler, actor.groups, &missing, observed) {
+            plan.unplaced.insert(actor.id.clone(), unplaced);
+        }
+    }
+    plan
+}
+
+/// What is left alone on `host`, for nobody knows what it should be.
+fn frozen(desired: &Desired, host: &HostView) -> BTreeMap<ActorId, Placed> {
+    let held = host.assigned.iter().filter(|(id, _)| desired.frozen.contains(*id));
+    held.map(|(id, placed)| (id.clone(), *placed)).collect()
+}
+
+fn keep(actor: &mut Placing<'_>, hosts: &[&HostView], room: &mut [u32]) {
+    let id = actor.id;
+    let held: Vec<u32> =
+        hosts.iter().zip(&*room).map(|(host, room)| host.assigned_count(id).min(*room)).collect();
+    let mut left = held.clone();
+    // Where there is too much of it: what is reachable and ready stays first, evenly.
+    actor.matching.fill(&mut left, |host, placed, _| {
+        (hosts[host].status, !hosts[host].ready.contains(id), placed)
+    });
+    for (index, room) in room.iter_mut().enumerate() {
+        *room -= held[index] - left[index];
+    }
+}
+
+fn start(actor: &mut Placing<'_>, hosts: &[&HostView], room: &mut [u32]) {
+    let mut usable: Vec<u32> =
+        hosts.iter().zip(&*room).map(|(host, room)| if host.may_start() { *room } else { 0 }).collect();
+    let before = usable.clone();
+    // Few of the same actor goes before much room: two instances on two hosts survive one.
+    actor.matching.fill(&mut usable, |_, placed, room| (placed, Reverse(room)));
+    for (index, room) in room.iter_mut().enumerate() {
+        *room -= before[index] - usable[index];
+    }
+}
+
+/// What each group misses when the instances are counted for the earlier groups first. History
+/// must not decide which of two overlapping spreads is said to be short, or the next plan would
+/// say something else.
+fn settled(actor: &Placing<'_>, hosts: usize) -> Vec<u32> {
+    let mut matching = Matching::new(actor.groups, hosts);
+    matching.fill(&mut actor.matching.placed.clone(), |host, _, _| host);
+    matching.missing
+}
+
+/// One line per host: what tests compare and logs show.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (host, actors) in &self.target {
+            write!(f, "{host}:")?;
+            for (id, placed) in actors {
+                write!(f, " {id}={}", placed.count)?;
+            }
+            writeln!(f)?;
+        }
+        for (id, unplaced) in &self.unplaced {
+            writeln!(f, "not placed: {id}={}: {unplaced}", unplaced.missing)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

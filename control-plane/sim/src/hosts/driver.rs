@@ -1,0 +1,168 @@
+//! What the driver of an agent does: reads, writes to disk, starts, serves, stops, beats.
+
+use wattle_agent::{Closure, Component, Effect, Event, Failure, Reading};
+use wattle_types::{Beat, Digest, IssuerKey, Key, PublicKey, Role};
+
+use super::life::{GRACE_MS, body_of};
+use super::{Phase, Run};
+use crate::controllers::Wanted;
+use crate::faults::{Fault, happens};
+use crate::network::{Process, Who};
+use crate::store::{Ask, Outcome};
+use crate::world::{Due, World};
+
+const READ_MS: u64 = 1_000;
+const FORGED_MS: u64 = 500;
+
+impl World {
+    pub(super) fn do_for_agent(&mut self, process: Process, effect: Effect) {
+        let now = self.now;
+        let Some((index, daemon)) = self.host_run(process) else { return };
+        match effect {
+            Effect::Read { keys } => {
+                for key in keys {
+                    let failed = Event::Read { key: key.clone(), reading: Reading::Failed };
+                    let late = |process, ask| Due::AgentAnswer(process, ask, failed);
+                    self.ask_store(process, Wanted::Value { key }, READ_MS, late);
+                }
+            }
+            Effect::StoreEpoch { epoch } => {
+                let disk = &mut self.hosts[index].disk;
+                disk.epoch_max = epoch.max(disk.epoch_max);
+            }
+            Effect::StoreClosure(closure) => {
+                self.later(2..60, Due::Saved(process, Box::new(closure)));
+            }
+            Effect::Start { run, id, hash, count, .. } => {
+                let started = Run { id, hash, count, phase: Phase::Starting };
+                let followed = daemon.followed.clone();
+                daemon.runs.insert(run, started.clone());
+                self.law.started(now, index, &started, followed.as_ref());
+                let event = self.start(run);
+                self.later(10..1_500, Due::Agent(process, event));
+            }
+            Effect::Serve { run, count, .. } => {
+                if let Some(run) = daemon.runs.get_mut(&run) {
+                    (run.count, run.phase) = (count, Phase::Serving);
+                }
+            }
+            Effect::Stop { run, .. } => {
+                if let Some(run) = daemon.runs.get_mut(&run) {
+                    run.phase = Phase::Stopping;
+                }
+                self.later(1..GRACE_MS, Due::Agent(process, Event::Stopped { run }));
+            }
+            Effect::Beat(beat) => self.send_beat(index, beat),
+            Effect::Announce(_) | Effect::Emit(_) => {}
+            Effect::Refused(refusal) => {
+                self.note(format!("host {index} refuses: {refusal}"));
+                self.law.refused(now, index, &refusal);
+            }
+            Effect::Leave => self.kill_host(index, 500..8_000),
+        }
+    }
+
+    fn start(&mut self, run: wattle_agent::RunId) -> Event {
+        if happens(&mut self.rng, self.network.hazards.start_fails) {
+            let (code, message) = ("SIM-START".to_owned(), "it did not start".to_owned());
+            return Event::StartFailed { run, failure: Failure { code, message } };
+        }
+        let issuer = IssuerKey::try_from(PublicKey::new(Role::Account, [9; 32]));
+        let component = Component {
+            digest: Digest::of(b"component"),
+            issuer: issuer.expect("this is an issuer's role"),
+            name: None,
+            revision: None,
+        };
+        Event::Started { run, component }
+    }
+
+    /// A closure has reached the disk, or not.
+    pub(crate) fn saved(&mut self, process: Process, closure: Closure) {
+        let Some((index, _)) = self.host_run(process) else { return };
+        let generation = closure.generation;
+        let fails = happens(&mut self.rng, self.network.hazards.disk_fails);
+        // What a disk that failed has kept is anybody's guess.
+        if !fails || self.rng.bool() {
+            let disk = &mut self.hosts[index].disk;
+            disk.epoch_max = closure.epoch_max.max(disk.epoch_max);
+            disk.applied = Some(closure.applied);
+            disk.sealed = Some(closure.sealed.clone());
+            disk.values.extend(closure.values);
+            disk.values.retain(|key, _| closure.keep.contains(key));
+        }
+        if fails {
+            let message = "no space is left".to_owned();
+            self.tell_agent(process, Event::StoreFailed { generation, message });
+            return;
+        }
+        let next = body_of(&closure.sealed);
+        if let Some((index, daemon)) = self.host_run(process) {
+            let before = std::mem::replace(&mut daemon.followed, next.clone());
+            let host = &self.hosts[index];
+            self.law.follows(self.now, host, before.as_ref(), next.as_ref(), closure.applied);
+        }
+        self.tell_agent(process, Event::Stored { generation });
+    }
+
+    fn send_beat(&mut self, index: usize, beat: Beat) {
+        self.law.beat(self.now, &self.hosts[index], &beat);
+        self.hosts[index].last_beat = Some(beat.clone());
+        self.spread_beat(index, &beat);
+        if self.fault == Some(Fault::StartsUnassigned) && self.storm && self.rng.u8(..) == 0 {
+            self.start_unassigned(index);
+        }
+    }
+
+    fn spread_beat(&mut self, index: usize, beat: &Beat) {
+        for controller in 0..self.controllers.len() {
+            let Some(to) = self.controller_process(controller) else { continue };
+            for ms in self.network.copies(&mut self.rng, Who::Host(index), to.who) {
+                let event = wattle_brain::Event::Beat(beat.clone());
+                self.agenda.plan(self.now + ms, Due::Brain(to, event));
+            }
+        }
+    }
+
+    /// A host reads one key by direct get. None: no answer comes.
+    pub(crate) fn read_for_host(&mut self, from: Process, ask: u64, key: Key) -> Option<Due> {
+        let others = self.hosts.iter().map(|host| Key::Assign(host.id)).find(|other| *other != key);
+        let asked = match (&key, self.fault) {
+            (Key::Assign(_), Some(Fault::OthersAssignment)) => others.unwrap_or(key.clone()),
+            _ => key.clone(),
+        };
+        let reading = match self.put_to_store(&Ask::ReadDirect(asked)) {
+            Outcome::Found { seq, mut value } => {
+                if matches!(key, Key::Spec(_)) && self.fault == Some(Fault::SwappedSpecs) {
+                    value.push(0);
+                }
+                Reading::Value { bytes: value, seq }
+            }
+            Outcome::Marker { .. } | Outcome::Nothing => Reading::Nothing,
+            _ => return None,
+        };
+        Some(Due::AgentAnswer(from, ask, Event::Read { key, reading }))
+    }
+
+    /// The planted bugs of hosts.
+    fn start_unassigned(&mut self, index: usize) {
+        let Some(daemon) = &mut self.hosts[index].running else { return };
+        let id = "uninvited".parse().expect("this is an id");
+        let hash = wattle_types::SpecHash(Digest::of(b"uninvited"));
+        let started = Run { id, hash, count: 1, phase: Phase::Serving };
+        self.law.started(self.now, index, &started, daemon.followed.as_ref());
+        daemon.runs.insert(wattle_agent::RunId(u64::MAX), started);
+    }
+
+    pub(crate) fn forge_beat(&mut self, index: usize) {
+        if self.hosts[index].running.is_some() {
+            return;
+        }
+        if let Some(beat) = &mut self.hosts[index].last_beat {
+            beat.seq += 1;
+            let beat = beat.clone();
+            self.spread_beat(index, &beat);
+        }
+        self.later(FORGED_MS..FORGED_MS + 1, Due::Forged(index));
+    }
+}

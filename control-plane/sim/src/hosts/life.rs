@@ -1,0 +1,168 @@
+//! How a host's process begins, is told things, and ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wattle_agent::{Agent, Config, Effect, Event, Restored};
+use wattle_trust::signed::{self, Context};
+use wattle_types::{Assignment, Load};
+
+use super::Daemon;
+use crate::faults::{Fault, happens};
+use crate::network::{Process, Who};
+use crate::world::{Due, World, lattice};
+
+/// A run may finish what is in flight for so long.
+pub(super) const GRACE_MS: u64 = 3_000;
+const BEAT_MS: u64 = 500;
+
+impl World {
+    pub(crate) fn boot_host(&mut self, index: usize) {
+        if self.hosts[index].running.is_some() || self.hosts[index].kept_down {
+            return;
+        }
+        let life = self.number();
+        let skew = self.rng.u64(..1_000_000_000);
+        let host = &mut self.hosts[index];
+        if self.fault == Some(Fault::ForgottenMarks) {
+            host.disk = Restored::default();
+        }
+        let config = Config {
+            lattice: lattice(),
+            host: host.id,
+            boot: life,
+            name: format!("h{index}"),
+            labels: host.labels.clone(),
+            version: "0.1.0".to_owned(),
+            http_addr: None,
+            capacity: host.capacity,
+            controllers: self.trusted.clone(),
+            grace_ms: GRACE_MS,
+        };
+        let clock = wattle_types::Millis(self.now + skew);
+        let (agent, effects) = Agent::start(config, host.disk.clone(), clock);
+        let followed = host.disk.sealed.as_deref().and_then(body_of);
+        host.running = Some(Daemon {
+            life,
+            agent,
+            skew,
+            paused_until: 0,
+            asks: BTreeSet::new(),
+            tick_at: None,
+            followed,
+            runs: BTreeMap::new(),
+        });
+        self.note(format!("host {index} starts as boot {life}"));
+        let process = Process { who: Who::Host(index), life };
+        self.carry_out_of_agent(process, effects);
+        self.plan_tick(process);
+        self.later(1..BEAT_MS, Due::BeatDue(process));
+        self.later(15_000..45_000, Due::LookDue(process));
+        if !self.network.is_cut(process.who) {
+            self.later(1..1_000, Due::Agent(process, Event::Connected));
+        }
+    }
+
+    /// The process dies, and with it all that runs there.
+    pub(crate) fn kill_host(&mut self, index: usize, back: std::ops::Range<u64>) {
+        if self.hosts[index].running.take().is_some() {
+            self.note(format!("host {index} is gone"));
+            self.later(back, Due::Boot(Who::Host(index)));
+            if self.is_forged() {
+                self.later(1..BEAT_MS, Due::Forged(index));
+            }
+        }
+    }
+
+    pub(crate) fn tell_host(&mut self, from: Who, index: usize, event: &Event) {
+        let Some(process) = self.host_process(index) else { return };
+        for ms in self.network.copies(&mut self.rng, from, process.who) {
+            self.agenda.plan(self.now + ms, Due::Agent(process, event.clone()));
+        }
+    }
+
+    pub(crate) fn tell_agent(&mut self, process: Process, event: Event) {
+        let (now, never_stops) = (self.now, self.fault == Some(Fault::NeverStops));
+        let Some((index, daemon)) = self.host_run(process) else { return };
+        let clock = daemon.clock(now);
+        match &event {
+            Event::StartFailed { run, .. } => drop(daemon.runs.remove(run)),
+            Event::Stopped { run } if !never_stops => drop(daemon.runs.remove(run)),
+            _ => {}
+        }
+        let effects = daemon.agent.step(clock, event.clone());
+        self.trace.agent(now, index, event, &effects);
+        self.carry_out_of_agent(process, effects);
+        self.plan_tick(process);
+    }
+
+    pub(crate) fn answer_agent(&mut self, process: Process, ask: u64, event: Event) {
+        if self.host_run(process).is_some_and(|(_, daemon)| daemon.asks.remove(&ask)) {
+            self.tell_agent(process, event);
+        }
+    }
+
+    pub(crate) fn begin_host_ask(&mut self, process: Process, ask: u64) {
+        if let Some((_, daemon)) = self.host_run(process) {
+            daemon.asks.insert(ask);
+        }
+    }
+
+    fn carry_out_of_agent(&mut self, process: Process, effects: Vec<Effect>) {
+        for effect in effects {
+            let matters = matches!(effect, Effect::StoreClosure(_) | Effect::Start { .. });
+            let chance = self.network.hazards.crash_at_effect;
+            if matters && happens(&mut self.rng, chance) {
+                if let Who::Host(index) = process.who {
+                    self.kill_host(index, 200..6_000);
+                }
+                return;
+            }
+            self.do_for_agent(process, effect);
+        }
+    }
+
+    /// Wakes the agent when it wants to be.
+    fn plan_tick(&mut self, process: Process) {
+        let now = self.now;
+        let Some((_, daemon)) = self.host_run(process) else { return };
+        let Some(due) = daemon.agent.due() else { return };
+        let at = now + due.since(daemon.clock(now)).max(1);
+        if daemon.tick_at.is_none_or(|planned| planned <= now || at < planned) {
+            daemon.tick_at = Some(at);
+            self.agenda.plan(at, Due::AgentTick(process));
+        }
+    }
+
+    pub(crate) fn tick_agent(&mut self, process: Process) {
+        let now = self.now;
+        let Some((_, daemon)) = self.host_run(process) else { return };
+        if daemon.tick_at.is_some_and(|at| at <= now) {
+            daemon.tick_at = None;
+            self.tell_agent(process, Event::Tick);
+        }
+    }
+
+    pub(crate) fn beat(&mut self, process: Process) {
+        let Some((index, _)) = self.host_run(process) else { return };
+        let server = self.hosts[index].server.clone();
+        let period_ms = 500;
+        self.tell_agent(process, Event::BeatDue { period_ms, load: Load::default(), server });
+        self.later(BEAT_MS * 9 / 10..BEAT_MS * 11 / 10, Due::BeatDue(process));
+    }
+
+    pub(crate) fn look(&mut self, process: Process) {
+        if self.host_run(process).is_none() {
+            return;
+        }
+        self.tell_agent(process, Event::LookDue);
+        self.tell_agent(process, Event::AnnounceDue);
+        self.later(15_000..45_000, Due::LookDue(process));
+    }
+}
+
+/// What a sealed assignment says, whoever signed it.
+pub(crate) fn body_of(sealed: &[u8]) -> Option<Assignment> {
+    let signed = signed::open(sealed).ok()?;
+    let signer = std::iter::once(*signed.claimed_key()).collect();
+    Assignment::decode(signed.verify(Context::Assignment, &signer).ok()?).ok()
+}

@@ -1,0 +1,31 @@
+//! The control plane in a storm: planner, brain and agent as they ship, on a simulated store and
+//! network where everything goes wrong that can.
+//!
+//! One thread, one seed, virtual time: [`run`] does the same each time it is given the same seed,
+//! and a seed that breaks a promise ([`Property`]) is a test case. First comes the storm, with
+//! everything in [`faults`]; then the sky clears, and what runs must become what should run, and
+//! stay so; then one host dies and, later, returns.
+//!
+//! In reading order: what goes wrong ([`faults`]), the store as NATS keeps it ([`store`]), the
+//! network, the processes (controllers, hosts) and people (operator), what must hold
+//! ([`properties`]), and what came of it ([`report`]).
+//!
+//! No real time, no sockets, no files. What is simulated is the driver: what `controller` and
+//! `daemon` make of effects is tested where they are.
+
+mod agenda;
+mod controllers;
+pub mod faults;
+mod hosts;
+mod network;
+mod operator;
+pub mod properties;
+pub mod report;
+pub mod store;
+mod trace;
+mod weather;
+mod world;
+
+pub use faults::{Fault, Options};
+pub use properties::{Counts, Property, Violation};
+pub use report::{Report, run};

@@ -1,0 +1,105 @@
+//! How long a message takes, whether it arrives at all, and how often.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+
+use crate::faults::{Hazards, happens};
+
+/// Where a link to NATS ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Who {
+    Controller(usize),
+    Host(usize),
+}
+
+/// One run of a process: what was under way for an earlier one never reaches the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Process {
+    pub(crate) who: Who,
+    pub(crate) life: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Network {
+    pub(crate) hazards: Hazards,
+    /// Links that are cut, and since when.
+    cut: BTreeMap<Who, u64>,
+    /// Until then the store has no leader.
+    election_until: u64,
+}
+
+/// How a write gets to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    After(u64),
+    Never,
+}
+
+impl Network {
+    pub(crate) fn new(hazards: Hazards) -> Self {
+        Self { hazards, ..Self::default() }
+    }
+
+    pub(crate) fn cut(&mut self, who: Who, now: u64) -> bool {
+        let fresh = !self.is_cut(who);
+        self.cut.entry(who).or_insert(now);
+        fresh
+    }
+
+    pub(crate) fn heal(&mut self, who: Who) -> bool {
+        self.cut.remove(&who).is_some()
+    }
+
+    pub(crate) fn is_cut(&self, who: Who) -> bool {
+        self.cut.contains_key(&who)
+    }
+
+    /// The servers notice a link that is cut only after a while.
+    pub(crate) fn is_known_cut(&self, who: Who, now: u64) -> bool {
+        self.cut.get(&who).is_some_and(|since| since + 10_000 < now)
+    }
+
+    pub(crate) fn elect(&mut self, until: u64) {
+        self.election_until = self.election_until.max(until);
+    }
+
+    pub(crate) fn end_election(&mut self, now: u64) {
+        self.election_until = now;
+    }
+
+    pub(crate) fn has_leader(&self, now: u64) -> bool {
+        self.election_until <= now
+    }
+
+    pub(crate) fn election_until(&self) -> u64 {
+        self.election_until
+    }
+
+    /// A core message: the delay of every copy that arrives.
+    pub(crate) fn copies(&self, rng: &mut Rng, from: Who, to: Who) -> Vec<u64> {
+        if self.is_cut(from) || self.is_cut(to) || happens(rng, self.hazards.drop) {
+            return Vec::new();
+        }
+        let copies = if happens(rng, self.hazards.duplicate) { 2 } else { 1 };
+        (0..copies).map(|_| self.delay(rng)).collect()
+    }
+
+    pub(crate) fn delay(&self, rng: &mut Rng) -> u64 {
+        if happens(rng, self.hazards.slow) { rng.u64(5..=self.hazards.slow_ms) } else { rng.u64(1..=5) }
+    }
+
+    /// A request to the store. What is sent over a cut link waits in a buffer, or is lost.
+    pub(crate) fn way_to_store(&self, rng: &mut Rng, from: Who) -> Way {
+        let stuck = happens(rng, self.hazards.stuck);
+        if self.is_cut(from) && !stuck {
+            return Way::Never;
+        }
+        Way::After(if stuck { rng.u64(1_000..9_000) } else { self.delay(rng) })
+    }
+
+    /// Its answer.
+    pub(crate) fn way_back(&self, rng: &mut Rng, to: Who) -> Way {
+        if self.is_cut(to) { Way::Never } else { Way::After(self.delay(rng)) }
+    }
+}

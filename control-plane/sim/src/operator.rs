@@ -1,0 +1,119 @@
+//! People who change their minds: manifests stored, deployed, undeployed and deleted, all the time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use fastrand::Rng;
+use wattle_brain::apps::Command;
+use wattle_brain::{Event, RequestId, Stamp};
+use wattle_types::AppName;
+
+use crate::network::Who;
+use crate::world::{Due, World};
+
+const APPS: [&str; 4] = ["shop", "blog", "mail", "wiki"];
+
+#[derive(Debug, Default)]
+pub(crate) struct Operator {
+    requests: u64,
+    versions: u64,
+    /// What was asked and not answered, as far as anybody knows.
+    open: BTreeMap<RequestId, Command>,
+    known: BTreeSet<(AppName, String)>,
+}
+
+impl Operator {
+    /// A controller answers; whether the operator hears it is another matter.
+    pub(crate) fn answered(&mut self, request: RequestId) -> Option<Command> {
+        self.open.remove(&request)
+    }
+
+    fn wish(&mut self, rng: &mut Rng) -> Command {
+        let name: AppName = APPS[rng.usize(..APPS.len())].parse().expect("these are names");
+        let versions: Vec<String> = self
+            .known
+            .iter()
+            .filter(|(app, _)| *app == name)
+            .map(|(_, version)| version.clone())
+            .collect();
+        let version = (!versions.is_empty() && rng.bool())
+            .then(|| versions[rng.usize(..versions.len())].clone());
+        match rng.u8(..100) {
+            0..40 => self.put(name, rng),
+            40..75 => Command::Deploy { name, version },
+            75..83 => Command::Undeploy { name },
+            83..90 => Command::Delete { name, version },
+            90..95 => Command::Status { name },
+            _ => Command::List,
+        }
+    }
+
+    fn put(&mut self, name: AppName, rng: &mut Rng) -> Command {
+        self.versions += 1;
+        let version = format!("v{}", self.versions);
+        let text = manifest(&name, &version, rng);
+        self.known.insert((name, version));
+        Command::Put { text }
+    }
+}
+
+/// An application of one to three components. Now and then one has an id that another
+/// application wants too.
+fn manifest(name: &AppName, version: &str, rng: &mut Rng) -> String {
+    let mut text = format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: {name}\n  \
+         annotations: {{version: {version}}}\nspec:\n  components:\n"
+    );
+    for part in 0..rng.usize(1..=3) {
+        let id = if rng.u8(..12) == 0 { "shared".to_owned() } else { format!("{name}-{part}") };
+        let image = rng.u8(..3);
+        let _ = write!(
+            text,
+            "    - name: part{part}\n      type: component\n      properties: {{image: \
+             'file:///{image}.wasm', id: {id}}}\n      traits: [{}]\n",
+            scaler(rng)
+        );
+        if id == "shared" {
+            break;
+        }
+    }
+    text
+}
+
+fn scaler(rng: &mut Rng) -> String {
+    let kind = if rng.u8(..4) == 0 { "daemonscaler" } else { "spreadscaler" };
+    let instances = if kind == "daemonscaler" { rng.u8(1..=2) } else { rng.u8(..=4) };
+    let spread = match rng.u8(..6) {
+        0 => "[{name: c, requirements: {zone: cloud}}]",
+        1 => "[{name: e, requirements: {zone: edge}}]",
+        2 => "[{name: s, requirements: {disk: ssd}, weight: 70}, {name: e, requirements: {zone: edge}, weight: 30}]",
+        3 => "[{name: none, requirements: {zone: moon}}]",
+        _ => "[]",
+    };
+    format!("{{type: {kind}, properties: {{instances: {instances}, spread: {spread}}}}}")
+}
+
+impl World {
+    pub(crate) fn operate(&mut self) {
+        if !self.storm {
+            return;
+        }
+        self.later(300..3_000, Due::Operator);
+        let command = self.operator.wish(&mut self.rng);
+        // Nobody listens: the client is told so, and nothing was begun.
+        let Some(index) = self.serving() else { return };
+        let Some(process) = self.controller_process(index) else { return };
+        self.operator.requests += 1;
+        let request = RequestId(self.operator.requests);
+        self.law.asked(&command);
+        self.note(format!("somebody asks controller {index}: {command:?}"));
+        self.operator.open.insert(request, command.clone());
+        if self.network.is_cut(Who::Controller(index)) {
+            return;
+        }
+        let at = Stamp { unix_ms: 1_700_000_000_000 + self.now, random: self.rng.u128(..) };
+        let ms = self.network.delay(&mut self.rng);
+        let event = Event::Requested { request, command, at };
+        self.agenda.plan(self.now + ms, Due::Brain(process, event));
+    }
+}

@@ -1,0 +1,137 @@
+//! What must hold, whatever goes wrong, and who looks: the law sees what the store accepts, what
+//! hosts do and what clients are told, from outside of all of them.
+//!
+//! Names in brackets are those of the table of properties that every simulation of ours checks.
+
+mod commits;
+mod known;
+mod promises;
+mod rest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use wattle_types::{AppName, Applied, Digest, HostId, Labels};
+
+use crate::hosts::Host;
+use known::Known;
+use promises::Edit;
+
+/// A promise of the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Property {
+    /// [P1, P9] When nothing goes wrong any more, or one host only, what runs is what should.
+    Converges,
+    /// [P3] What was acknowledged is kept, and what was said not to be done is not done.
+    Kept,
+    /// [P4] A host never goes back to an older assignment, and acknowledges only what is durable.
+    NeverBack,
+    /// [P5] Where nothing differs, nothing is written.
+    Rests,
+    /// [P6] More than half of a host ends only when that is marked.
+    NoMassEnd,
+    /// [P7] Nothing is assigned beyond capacity, or where its labels do not allow it.
+    Constraints,
+    /// [P8] Only the holder of the lease changes anything, in whole batches, under its epoch.
+    Fenced,
+    /// An id has one owner, recorded before anything is assigned under it.
+    OneOwner,
+    /// A host runs only what is assigned to it.
+    OnlyAssigned,
+    /// Where nothing was lost or forged, nobody says so.
+    NoFalseAlarm,
+    /// [P10]
+    NeverPanics,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub property: Property,
+    /// Virtual time.
+    pub at_ms: u64,
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is broken at {} ms: {}", self.property, self.at_ms, self.message)
+    }
+}
+
+/// How much happened, so that a test can see that it tested something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Counts {
+    /// Batches the store took, renewals included.
+    pub commits: u64,
+    /// Assignments in them.
+    pub assignments: u64,
+    /// Changes of applications in them.
+    pub edits: u64,
+    pub leaders: u64,
+    /// What the store refused because its writer was deposed,
+    pub deposed: u64,
+    /// and how much of that was more than a renewal.
+    pub deposed_with_content: u64,
+    /// Assignments that hosts made durable.
+    pub followed: u64,
+    pub started: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Law {
+    broken: Option<Violation>,
+    pub(crate) counts: Counts,
+    known: Known,
+    /// Processes that led at some time.
+    led: BTreeSet<u64>,
+    /// A candidate that believes the store to have lost something.
+    feared: Option<u64>,
+    hosts: BTreeMap<HostId, Facts>,
+    /// What the store accepted for each host.
+    accepted: BTreeMap<HostId, BTreeSet<Digest>>,
+    asked: BTreeSet<Edit>,
+    stored: BTreeSet<(AppName, String)>,
+    deployed: BTreeSet<(AppName, String)>,
+}
+
+/// What is true of a host, and the highest it acknowledged.
+#[derive(Debug)]
+struct Facts {
+    labels: Labels,
+    capacity: u32,
+    applied: Option<Applied>,
+}
+
+impl Law {
+    pub(crate) fn is_kept(&self) -> bool {
+        self.broken.is_none()
+    }
+
+    pub(crate) fn violation(&self) -> Option<&Violation> {
+        self.broken.as_ref()
+    }
+
+    /// The first broken promise is the one that tells something.
+    pub(crate) fn breaks(&mut self, property: Property, at_ms: u64, message: impl Into<String>) {
+        let message = message.into();
+        self.broken.get_or_insert(Violation { property, at_ms, message });
+    }
+
+    fn leads(&self, boot: u64) -> bool {
+        self.known.lease.as_ref().is_some_and(|lease| lease.boot == boot && lease.holder.is_some())
+    }
+
+    /// A host with a new identity.
+    pub(crate) fn meet(&mut self, host: &Host) {
+        let (labels, capacity) = (host.labels.clone(), host.capacity);
+        self.hosts.insert(host.id, Facts { labels, capacity, applied: None });
+    }
+
+    /// Its disk was lost, and with it what it knew.
+    pub(crate) fn forget(&mut self, host: &HostId) {
+        if let Some(facts) = self.hosts.get_mut(host) {
+            facts.applied = None;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The store's content as the law reads it, with no code in common with the brain's reading.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wattle_brain::mirror::StoredManifest;
+use wattle_planner::{Desired, Wanted, What};
+use wattle_types::{
+    ActorId, ActorSpec, AppHead, AppName, Application, Assignment, HostId, IdRecord, Key, Lease,
+    Manifest, Owner, Part, Revision, SpecHash, stored,
+};
+
+use crate::hosts::body_of;
+use crate::store::Message;
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) lease: Option<Lease>,
+    pub(super) heads: BTreeMap<AppName, AppHead>,
+    pub(super) applications: BTreeMap<(AppName, Revision), Application>,
+    pub(super) owners: BTreeMap<ActorId, Owner>,
+    pub(super) specs: BTreeSet<SpecHash>,
+    pub(super) assignments: BTreeMap<HostId, Assignment>,
+}
+
+/// A message, read.
+#[derive(Debug)]
+pub(super) enum Fact {
+    Lease(Lease),
+    Head(AppHead),
+    Manifest((AppName, Revision), Application),
+    ManifestGone((AppName, Revision)),
+    Owner(ActorId, Owner),
+    Spec(SpecHash),
+    Assignment(Assignment),
+}
+
+pub(super) fn read(message: &Message) -> Result<Fact, String> {
+    let Message { key, value, .. } = message;
+    if let (Key::Manifest(name, revision), None) = (key, value) {
+        return Ok(Fact::ManifestGone((name.clone(), *revision)));
+    }
+    let bytes = value.as_deref().ok_or_else(|| format!("{key} is deleted, which nobody asks for"))?;
+    let unreadable = |error: stored::Error| format!("{key} is unreadable: {error}");
+    Ok(match key {
+        Key::Lease => Fact::Lease(stored::decode("it", bytes).map_err(unreadable)?),
+        Key::App(name) => {
+            let head: AppHead = stored::decode("it", bytes).map_err(unreadable)?;
+            if head.name != *name {
+                return Err(format!("{key} is the head of {}", head.name));
+            }
+            Fact::Head(head)
+        }
+        Key::Manifest(name, revision) => {
+            let text: StoredManifest = stored::decode("it", bytes).map_err(unreadable)?;
+            let manifest = Manifest::parse(&text.json).map_err(|error| error.to_string())?;
+            let application = Application::try_from(&manifest).map_err(|error| error.to_string())?;
+            Fact::Manifest((name.clone(), *revision), application)
+        }
+        Key::Id(id) => {
+            let record: IdRecord = stored::decode("it", bytes).map_err(unreadable)?;
+            Fact::Owner(id.clone(), record.owner)
+        }
+        Key::Spec(hash) => {
+            ActorSpec::decode(*hash, bytes).map_err(|error| error.to_string())?;
+            Fact::Spec(*hash)
+        }
+        Key::Assign(host) => {
+            let assignment = body_of(bytes).ok_or_else(|| format!("{key} is unreadable"))?;
+            if assignment.host != *host {
+                return Err(format!("{key} is for {}", assignment.host));
+            }
+            Fact::Assignment(assignment)
+        }
+    })
+}
+
+impl Known {
+    pub(super) fn take(&mut self, fact: Fact) {
+        match fact {
+            Fact::Lease(lease) => self.lease = Some(lease),
+            Fact::Head(head) => drop(self.heads.insert(head.name.clone(), head)),
+            Fact::Manifest(key, application) => drop(self.applications.insert(key, application)),
+            Fact::ManifestGone(key) => drop(self.applications.remove(&key)),
+            Fact::Owner(id, owner) => drop(self.owners.insert(id, owner)),
+            Fact::Spec(hash) => drop(self.specs.insert(hash)),
+            Fact::Assignment(told) => drop(self.assignments.insert(told.host, told)),
+        }
+    }
+
+    /// The application that should run, by its head.
+    pub(super) fn deployed(&self, head: &AppHead) -> Option<&Application> {
+        self.applications.get(&(head.name.clone(), head.deployed?))
+    }
+
+    pub(super) fn desired(&self) -> Desired {
+        let mut desired = Desired::default();
+        for head in self.heads.values() {
+            for component in self.deployed(head).iter().flat_map(|deployed| &deployed.components) {
+                let what = match &component.part {
+                    Part::Actor(spec) => What::Run(spec.hash()),
+                    Part::Unsupported(reason) => What::Unsupported(reason.clone()),
+                };
+                let wanted = Wanted { what, scaler: component.scaler.clone() };
+                desired.actors.insert(component.id.clone(), wanted);
+            }
+        }
+        desired
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether everything is as it should be, and if not, what is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wattle_planner::{About, HostStatus, HostView, Observed, Placed, check, plan};
+use wattle_types::{ActorId, Assignment, Digest};
+
+use crate::hosts::{Daemon, Host, Phase};
+use crate::world::World;
+
+impl World {
+    /// Why this is not the state in which nothing is left to do.
+    pub(crate) fn unrest(&self) -> Option<String> {
+        self.no_leader()
+            .or_else(|| self.hosts.iter().find_map(|host| self.unlike_assignment(host)))
+            .or_else(|| self.unlike_plan())
+    }
+
+    fn no_leader(&self) -> Option<String> {
+        let holder = self.law.known.lease.as_ref().filter(|lease| lease.holder.is_some());
+        let runs = self.controllers.iter().filter_map(|controller| controller.running.as_ref());
+        let leading: Vec<u64> =
+            runs.filter(|run| run.brain.is_leading(run.clock(self.now))).map(|run| run.life).collect();
+        let held_by = holder.map(|lease| lease.boot);
+        (leading.len() != 1 || held_by != leading.first().copied())
+            .then(|| format!("boots {leading:?} lead, and {held_by:?} has the lease"))
+    }
+
+    /// What runs on a host, against what the store says should.
+    fn unlike_assignment(&self, host: &Host) -> Option<String> {
+        let index = host.index;
+        let Some(daemon) = &host.running else {
+            return (!host.kept_down).then(|| format!("host {index} is down"));
+        };
+        let Some(told) = self.law.known.assignments.get(&host.id) else {
+            return Some(format!("host {index} was never told anything"));
+        };
+        let applied = self.law.hosts.get(&host.id).and_then(|facts| facts.applied);
+        if applied.is_none_or(|applied| applied.hash != Digest::of(&told.encode())) {
+            return Some(format!("host {index} was told {told:?} and follows {applied:?}"));
+        }
+        let runs: Vec<_> = daemon.runs.values().map(|run| (&run.id, run.phase)).collect();
+        (!runs_exactly(daemon, told)).then(|| format!("host {index} was told {told:?} and runs {runs:?}"))
+    }
+
+    /// What the store says should run, against what the planner says.
+    fn unlike_plan(&self) -> Option<String> {
+        let desired = self.law.known.desired();
+        let observed = self.observed();
+        let plan = plan(&desired, &observed);
+        if let Err(broken) = check(&plan, &desired, &observed) {
+            return Some(broken.to_string());
+        }
+        self.hosts.iter().filter(|host| host.running.is_some()).find_map(|host| {
+            let (wanted, told) = (plan.target.get(&host.id), &observed[&host.id].assigned);
+            (wanted != Some(told))
+                .then(|| format!("host {} was told {told:?}, planned {wanted:?}", host.index))
+        })
+    }
+
+    /// The truth, in the planner's words.
+    fn observed(&self) -> Observed {
+        let mut observed = Observed::new();
+        for host in &self.hosts {
+            let status =
+                if host.running.is_some() { HostStatus::Ready } else { HostStatus::Lost };
+            let about = About {
+                name: String::new(),
+                labels: host.labels.clone(),
+                capacity: host.capacity,
+                reserved: 0,
+            };
+            let assigned = self.law.known.assignments.get(&host.id).map(placed).unwrap_or_default();
+            let view = HostView { status, about: Some(about), assigned, ready: BTreeSet::new() };
+            observed.insert(host.id, view);
+        }
+        observed
+    }
+}
+
+fn placed(told: &Assignment) -> BTreeMap<ActorId, Placed> {
+    let entries = told.entries.iter();
+    entries.map(|entry| (entry.id.clone(), Placed { spec: entry.spec, count: entry.count })).collect()
+}
+
+fn runs_exactly(daemon: &Daemon, told: &Assignment) -> bool {
+    let runs: BTreeSet<_> = daemon.runs.values().map(|run| (&run.id, run.hash, run.count)).collect();
+    let entries = told.entries.iter().map(|entry| (&entry.id, entry.spec, entry.count));
+    daemon.runs.values().all(|run| run.phase == Phase::Serving)
+        && daemon.runs.len() == told.entries.len()
+        && runs == entries.collect()
+}

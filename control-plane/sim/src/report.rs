@@ -1,0 +1,126 @@
+//! One run from its beginning to its end, and what came of it.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::faults::Options;
+use crate::network::Who;
+use crate::properties::{Counts, Property, Violation};
+use crate::world::{Due, World};
+
+/// The longest pause after a start that failed is a minute, of a read half of that; then somebody
+/// looks again.
+const AFTER_STORM_MS: u64 = 150_000;
+/// What was sent in the storm may still arrive, and disturb once more.
+const UNDER_WAY_MS: u64 = 10_000;
+/// A silent host is lost after five seconds; a controller that never heard of it waits as long.
+const AFTER_LOSS_MS: u64 = 30_000;
+/// Everybody looks at everything once, unasked, within this time.
+const STILL_MS: u64 = 12_000;
+const LOOK_MS: u64 = 250;
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub seed: u64,
+    /// The first promise that was broken.
+    pub violation: Option<Violation>,
+    /// Events that a brain or an agent was told.
+    pub steps: u64,
+    /// Virtual time that passed.
+    pub virtual_ms: u64,
+    /// Of everything that happened: equal for equal seeds and options.
+    pub hash: u64,
+    pub counts: Counts,
+    /// How long after the storm everything was as it should be.
+    pub settled_ms: Option<u64>,
+    /// The last events, for people.
+    pub recent: Vec<String>,
+}
+
+/// Simulates one seed to its end, or until a promise is broken.
+pub fn run(seed: u64, options: &Options) -> Report {
+    let mut world = World::new(seed, options);
+    let mut settled_ms = None;
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        settled_ms = live(&mut world, options);
+    }));
+    if let Err(panic) = ended {
+        let message = said(&*panic);
+        world.law.breaks(Property::NeverPanics, world.now, message);
+    }
+    for message in world.store.all() {
+        world.trace.mix((message.seq, &message.key, &message.value));
+    }
+    world.trace.mix(world.law.counts);
+    Report {
+        seed,
+        violation: world.law.violation().cloned(),
+        steps: world.trace.steps(),
+        virtual_ms: world.now,
+        hash: world.trace.hash(),
+        counts: world.law.counts,
+        settled_ms,
+        recent: world.trace.recent(),
+    }
+}
+
+fn live(world: &mut World, options: &Options) -> Option<u64> {
+    world.run_until(options.storm_ms);
+    world.clear_up();
+    world.run_until(world.now + UNDER_WAY_MS);
+    let settled_ms = settle(world, AFTER_STORM_MS);
+    if 1 < world.hosts.len() && world.law.is_kept() {
+        let index = world.rng.usize(..world.hosts.len());
+        world.hosts[index].kept_down = true;
+        world.kill_host(index, 0..1);
+        settle(world, AFTER_LOSS_MS);
+        world.hosts[index].kept_down = false;
+        world.agenda.plan(world.now, Due::Boot(Who::Host(index)));
+        settle(world, AFTER_LOSS_MS);
+    }
+    settled_ms
+}
+
+/// Waits until everything is as it should be, and then sees whether it stays so.
+fn settle(world: &mut World, within_ms: u64) -> Option<u64> {
+    let begin = world.now;
+    while let Some(reason) = world.unrest() {
+        if begin + within_ms <= world.now {
+            world.law.breaks(Property::Converges, world.now, reason);
+        }
+        if !world.law.is_kept() {
+            return None;
+        }
+        world.run_until(world.now + LOOK_MS);
+    }
+    let (settled, assignments) = (world.now, world.law.counts.assignments);
+    while world.now < settled + STILL_MS && world.law.is_kept() {
+        world.run_until(world.now + LOOK_MS);
+        if let Some(reason) = world.unrest() {
+            world.law.breaks(Property::Converges, world.now, format!("not for long: {reason}"));
+        }
+        if assignments < world.law.counts.assignments {
+            world.law.breaks(Property::Rests, world.now, "something was assigned without need");
+        }
+    }
+    Some(settled - begin)
+}
+
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, steps, virtual_ms, hash, .. } = self;
+        writeln!(f, "seed {seed}: {steps} steps, {virtual_ms} ms, hash {hash:016x}")?;
+        let Some(violation) = &self.violation else { return writeln!(f, "every promise was kept") };
+        for line in &self.recent {
+            writeln!(f, "{line}")?;
+        }
+        writeln!(f, "seed {seed}: {violation}")
+    }
+}

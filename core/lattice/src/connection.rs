@@ -1,0 +1,198 @@
+//! One process's connection to one lattice.
+//!
+//! Owns: waiting for NATS and coming back to it, who we are on the wire (our reply prefix), and
+//! the four ways a request can fail that a caller must tell apart. Does not own what is said.
+//!
+//! Core NATS is at most once: a publish that was accepted may still be lost with the connection.
+//! What must arrive is a request with an answer, or a write to a stream.
+
+mod config;
+mod headers;
+mod link;
+mod message;
+mod replies;
+mod requests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use wattle_types::{LatticeId, Token};
+
+pub(crate) use config::random_token;
+pub use config::{ConnectConfig, Credentials, Password};
+pub(crate) use headers::outgoing as outgoing_headers;
+pub use link::{ConnectError, LinkState, Notice};
+pub use message::{Headers, Message, Reply, Subscription};
+pub use requests::{PublishError, RequestError};
+
+use crate::{Names, Pattern, ReplyTo, Subject};
+use replies::Replies;
+
+/// A connection to one lattice. Cheap to clone; it ends when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    client: async_nats::Client,
+    names: Names,
+    who: Token,
+    session: Token,
+    link: watch::Receiver<LinkState>,
+    replies: Arc<Replies>,
+    /// Messages that came to a subject we listen to and could not be read.
+    unreadable: Arc<AtomicU64>,
+    _reader: DropGuard,
+}
+
+impl Connection {
+    /// Joins the lattice, waiting as long as it takes and saying so through `on_event`.
+    ///
+    /// Fails at once only for what no waiting repairs: a malformed address, credentials that
+    /// cannot be read or that the server refuses. Dropping the future gives up.
+    pub async fn connect(
+        config: ConnectConfig,
+        on_event: impl Fn(Notice) + Send + Sync + 'static,
+    ) -> Result<Self, ConnectError> {
+        let session = config::random_token();
+        let reply_prefix = format!("wattle.{}.rep.{}", config.names.lattice(), config.who);
+        let (client, link) = link::establish(&config, &reply_prefix, on_event).await?;
+
+        let replies = Arc::new(Replies::default());
+        let listening = client.subscribe(format!("{reply_prefix}.{session}.*")).await;
+        let mut incoming = listening.map_err(|_| ConnectError::Ended)?;
+        let stop = CancellationToken::new();
+        let reader = stop.clone();
+        let hand_out = replies.clone();
+        tokio::spawn(async move {
+            // Ends with the connection, or when its last handle is gone.
+            while let Some(Some(message)) = reader.run_until_cancelled(incoming.next()).await {
+                hand_out.deliver(message);
+            }
+        });
+        Ok(Self {
+            inner: Arc::new(Inner {
+                client,
+                names: config.names,
+                who: config.who,
+                session,
+                link,
+                replies,
+                unreadable: Arc::default(),
+                _reader: stop.drop_guard(),
+            }),
+        })
+    }
+
+    pub fn names(&self) -> &Names {
+        &self.inner.names
+    }
+
+    pub fn lattice(&self) -> &LatticeId {
+        self.inner.names.lattice()
+    }
+
+    /// The token under which replies reach us: a host's id, or a client's own name.
+    pub fn who(&self) -> &Token {
+        &self.inner.who
+    }
+
+    /// Whether we are connected now, and how often we came to be; each reconnect is a change.
+    pub fn connected(&self) -> watch::Receiver<LinkState> {
+        let mut link = self.inner.link.clone();
+        // What is so now is known to whoever asks now.
+        link.mark_unchanged();
+        link
+    }
+
+    /// The name of the NATS server we are connected to.
+    pub fn server(&self) -> String {
+        self.inner.client.server_info().server_name
+    }
+
+    /// Whether that server is at least this version.
+    pub fn server_is_at_least(&self, major: i64, minor: i64, patch: i64) -> bool {
+        self.inner.client.is_server_compatible(major, minor, patch)
+    }
+
+    pub fn server_version(&self) -> String {
+        self.inner.client.server_info().version
+    }
+
+    /// The largest message the server takes, headers included, in bytes.
+    pub fn max_payload(&self) -> usize {
+        self.inner.client.max_payload()
+    }
+
+    /// How many messages could not be read so far: foreign or malformed subjects.
+    pub fn unreadable(&self) -> u64 {
+        self.inner.unreadable.load(Ordering::Relaxed)
+    }
+
+    /// Listens. Messages wait in a queue of 65,536; what exceeds it is dropped by the client and
+    /// reported as [`Notice::SlowConsumer`], so listeners of state must ask for it again then.
+    pub async fn subscribe(&self, pattern: &Pattern) -> Result<Subscription, PublishError> {
+        let group = pattern.queue_group(&self.inner.names);
+        let text = self.inner.names.pattern(pattern);
+        let listening = match group {
+            Some(group) => self.inner.client.queue_subscribe(text, group).await,
+            None => self.inner.client.subscribe(text).await,
+        };
+        let incoming = listening.map_err(|_| PublishError::Closed)?;
+        Ok(Subscription::new(incoming, self.inner.names.clone(), self.inner.unreadable.clone()))
+    }
+
+    /// A subject of our own that nobody else knows yet, and what is said to it.
+    pub(crate) async fn own_subject(
+        &self,
+    ) -> Result<(String, async_nats::Subscriber), PublishError> {
+        let (number, _place) = self.inner.replies.expect_one();
+        // One token more than a reply has, so that it is not taken for one.
+        let subject = format!("{}.stream", self.reply_subject(number));
+        let incoming = self.inner.client.subscribe(subject.clone()).await;
+        Ok((subject, incoming.map_err(|_| PublishError::Closed)?))
+    }
+
+    /// Says something to whoever listens. `Ok` means it was handed to the connection, no more.
+    pub async fn publish(&self, subject: &Subject, payload: Bytes) -> Result<(), PublishError> {
+        let subject = self.inner.names.subject(subject);
+        self.publish_raw(subject, None, headers::outgoing(), payload).await
+    }
+
+    /// Answers a request.
+    pub async fn respond(&self, to: &ReplyTo, payload: Bytes) -> Result<(), PublishError> {
+        self.publish_raw(to.as_str().to_owned(), None, headers::outgoing(), payload).await
+    }
+
+    /// Waits until the server has taken everything said so far, subscriptions included.
+    pub async fn flush(&self, within: Duration) -> Result<(), RequestError> {
+        let (number, pending) = self.inner.replies.expect_one();
+        let to_ourselves = self.reply_subject(number);
+        let said = self.publish_raw(to_ourselves, None, async_nats::HeaderMap::new(), Bytes::new());
+        tokio::time::timeout(within, async {
+            said.await?;
+            pending.message().await.map(drop)
+        })
+        .await
+        .map_err(|_| RequestError::TimedOut { within })?
+    }
+
+    /// Leaves: subscriptions end, what was said is flushed, the connection closes.
+    pub async fn drain(&self, within: Duration) -> Result<(), RequestError> {
+        let mut link = self.connected();
+        tokio::time::timeout(within, async {
+            self.inner.client.drain().await.map_err(|_| RequestError::Closed)?;
+            link.wait_for(|link| link.closed).await.map_err(|_| RequestError::Closed)?;
+            Ok(())
+        })
+        .await
+        .map_err(|_| RequestError::TimedOut { within })?
+    }
+}

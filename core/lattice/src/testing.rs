@@ -1,0 +1,167 @@
+//! A real nats-server for one test: its own port, its own directory, gone when dropped.
+//!
+//! The binary is `WATTLE_NATS_SERVER` if set (`cargo xtask setup` says where it put one), else
+//! `nats-server` on the path. Everything here panics with a sentence instead of returning an
+//! error: without a server the test has failed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use wattle_types::LatticeId;
+
+use crate::{ConnectConfig, Connection};
+
+/// Long enough for a loaded machine; a server that is well takes 30 ms.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// A nats-server with JetStream on loopback.
+#[derive(Debug)]
+pub struct NatsServer {
+    child: Child,
+    port: u16,
+    dir: TempDir,
+}
+
+impl NatsServer {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        let child = spawn(dir.path(), -1);
+        let mut server = Self { child, port: 0, dir };
+        server.port = server.wait_for_port();
+        server
+    }
+
+    /// A port on which nothing listens, and where [`NatsServer::start_at`] can start one later.
+    pub fn free_port() -> u16 {
+        let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        probe.local_addr().expect("a bound socket has an address").port()
+    }
+
+    /// Starts one on that port.
+    pub fn start_at(port: u16) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        let mut server = Self { child: spawn(dir.path(), port.into()), port, dir };
+        assert_eq!(server.wait_for_port(), port, "nats-server listens where it was told to");
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Joins `lattice` as a client.
+    pub async fn join(&self, lattice: &LatticeId) -> Connection {
+        let config = ConnectConfig::client(self.url(), lattice.clone());
+        Connection::connect(config, |_| {}).await.expect("a running server takes connections")
+    }
+
+    /// Ends it at once, as a power cut would end the process.
+    pub fn kill(&mut self) {
+        // Fails only for a process that has ended already.
+        let _ = self.child.kill();
+        self.child.wait().expect("a child of ours can be waited for");
+    }
+
+    /// Kills it, if it still runs, and starts it again on the same port with the same streams.
+    pub fn restart(&mut self) {
+        self.kill();
+        remove_ports_files(self.dir.path());
+        self.child = spawn(self.dir.path(), self.port.into());
+        let port = self.wait_for_port();
+        assert_eq!(port, self.port, "nats-server listens where it did before");
+    }
+
+    /// As [`NatsServer::restart`], but everything stored is lost.
+    pub fn restart_empty(&mut self) {
+        self.kill();
+        std::fs::remove_dir_all(self.dir.path().join("jetstream"))
+            .expect("the server kept its streams there");
+        self.restart();
+    }
+
+    /// Lets it hang: connections stay open, and nothing is answered.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()), "a child of ours can be signalled");
+    }
+
+    /// The server writes the file once it listens.
+    fn wait_for_port(&mut self) -> u16 {
+        let until = Instant::now() + READY_WITHIN;
+        loop {
+            if let Some(port) = ports_files(self.dir.path()).iter().find_map(|file| port_in(file)) {
+                return port;
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("nats-server ended with {status}: {}", log(self.dir.path()));
+            }
+            assert!(Instant::now() < until, "no port: {}", log(self.dir.path()));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(dir: &Path, port: i32) -> Child {
+    let binary = std::env::var_os("WATTLE_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
+    let log = std::fs::File::create(dir.join("log")).expect("a file in our own directory");
+    Command::new(&binary)
+        .args(["--jetstream", "--addr", "127.0.0.1", "--port", &port.to_string()])
+        .arg("--store_dir")
+        .arg(dir)
+        .arg("--ports_file_dir")
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!(
+                "{binary:?} cannot be started ({error}); `cargo xtask setup` finds or installs it"
+            )
+        })
+}
+
+fn ports_files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("our own directory can be listed");
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "ports")).collect()
+}
+
+fn remove_ports_files(dir: &Path) {
+    for file in ports_files(dir) {
+        std::fs::remove_file(file).expect("a file in our own directory");
+    }
+}
+
+/// None while the file is being written.
+fn port_in(file: &Path) -> Option<u16> {
+    let text = std::fs::read(file).ok()?;
+    let ports: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+}
+
+fn log(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("log")).unwrap_or_default()
+}

@@ -1,0 +1,112 @@
+use super::*;
+
+fn manifest(components: &str) -> String {
+    format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: My.App\nspec:\n  \
+         components:\n{components}"
+    )
+    .replace("My.App", "My-App")
+}
+
+fn component(name: &str, more: &str) -> String {
+    format!("  - {{name: {name}, type: component, properties: {{image: file:///c.wasm}}{more}}}\n")
+}
+
+fn read(components: &str) -> Result<Application, String> {
+    Application::read(&manifest(components)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_component_without_traits_runs_once_anywhere_under_a_generated_id() {
+    let app = read(&component("Web-1", "")).unwrap();
+    let [web] = &app.components[..] else { panic!("{app:?}") };
+    assert_eq!(web.id.as_str(), "my_app-web_1");
+    assert_eq!(web.scaler, ONE_ANYWHERE);
+    let Part::Actor(spec) = &web.part else { panic!("{web:?}") };
+    assert_eq!(spec.image, "file:///c.wasm");
+    assert_eq!(spec.app.as_ref(), Some(&app.name));
+}
+
+#[test]
+fn traits_become_placement_routes_and_limits() {
+    let traits = ", traits: [
+        {type: spreadscaler, properties: {replicas: 5, spread: [
+            {name: edge, requirements: {zone: edge}, weight: 80}, {name: rest}]}},
+        {type: http, properties: {host: Shop.Example, path: /api/}},
+        {type: limits, properties: {memory_mib: 32, concurrency: 4}},
+        {type: some-other-tool, properties: {anything: [1]}}]";
+    let app = read(&component("web", traits)).unwrap();
+    let web = &app.components[0];
+    assert_eq!(web.scaler.instances, 5);
+    assert_eq!(web.scaler.spread[0].requirements["zone"], "edge");
+    assert_eq!((web.scaler.spread[0].weight, web.scaler.spread[1].weight), (80, 100));
+    let Part::Actor(spec) = &web.part else { panic!("{web:?}") };
+    assert_eq!(spec.routes[0].to_string(), "shop.example/api");
+    assert_eq!(spec.limits.memory_bytes_max, Some(32 << 20));
+    assert_eq!(spec.limits.concurrency, Some(4));
+}
+
+#[test]
+fn what_this_version_cannot_run_does_not_stop_the_rest() {
+    let provider =
+        "  - {name: kv, type: capability, properties: {image: 'ghcr.io/x/kv:1'}}\n".to_owned();
+    let app = read(&(provider + &component("web", ""))).unwrap();
+    assert!(matches!(&app.components[0].part, Part::Unsupported(why) if why.contains("providers")));
+    assert!(matches!(&app.components[1].part, Part::Actor(_)));
+}
+
+#[test]
+fn a_manifest_that_makes_no_sense_is_refused_with_the_reason() {
+    let traits = |traits: &str| component("web", &format!(", traits: [{traits}]"));
+    let two = component("web", "") + &component("web", "");
+    let same_id = "  - {name: a, type: component, properties: {image: i, id: x}}
+  - {name: b, type: component, properties: {image: i, id: x}}\n";
+    let route = ", traits: [{type: http, properties: {path: /a}}]";
+    let cases = [
+        ("    []\n".to_owned(), "spec.components is empty"),
+        (two, "two components are called web"),
+        (same_id.to_owned(), "components a and b have the same id x"),
+        (component("a", route) + &component("b", route), "components a and b both want route */a"),
+        (
+            "  - {name: a, type: component, properties: {image: i, id: a.b}}\n".to_owned(),
+            "'.' at character 1",
+        ),
+        (
+            "  - {name: a b, type: component, properties: {image: i}}\n".to_owned(),
+            "' ' at character 1",
+        ),
+        ("  - {name: a, type: component, properties: {}}\n".to_owned(), "exactly one of `image`"),
+        (traits("{type: spreadscaler, properties: {instancez: 1}}"), "line 7, column"),
+        (
+            traits("{type: spreadscaler, properties: {instances: -1}}"),
+            "trait spreadscaler: invalid value",
+        ),
+        (traits("{type: spreadscaler, properties: {instances: 4294967295}}"), "at most 10000"),
+        (traits("{type: daemonscaler}"), "trait daemonscaler"),
+        (
+            traits(
+                "{type: daemonscaler, properties: {instances: 1}}, {type: spreadscaler, properties: {instances: 1}}",
+            ),
+            "this is the second",
+        ),
+        (
+            traits(
+                "{type: spreadscaler, properties: {instances: 2, spread: [{name: a}, {name: a}]}}",
+            ),
+            "spread \"a\" is there twice",
+        ),
+        (
+            traits(
+                "{type: spreadscaler, properties: {instances: 2, spread: [{name: a, weight: 0}]}}",
+            ),
+            "all weights are 0",
+        ),
+        (traits("{type: http, properties: {path: x}}"), "does not begin with `/`"),
+        (traits("{type: http, properties: {path: /, port: 8080}}"), "unknown field `port`"),
+        (traits("{type: limits, properties: {concurrency: 0}}"), "at least 1"),
+    ];
+    for (components, said) in cases {
+        let error = read(&components).expect_err(&components);
+        assert!(error.contains(said), "{components}: {error}");
+    }
+}

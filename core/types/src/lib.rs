@@ -1,0 +1,47 @@
+//! The nouns of a lattice: ids, manifests, specs, assignments, and what hosts say of themselves.
+//!
+//! Values only. Nothing here knows async, NATS, wasmtime, files or a clock, and nothing here
+//! verifies a signature: text and bytes are parsed once, at the edge, into types that cannot be
+//! wrong afterwards.
+//!
+//! In reading order: what names are ([`name`], [`nkey`], [`digest`], [`counter`]); what a person
+//! writes ([`manifest`], [`application`], [`route`]); what a host is told ([`spec`],
+//! [`assignment`], [`owner`], [`lease`]); what a host says ([`host`], [`serve`]); where all that
+//! is stored ([`keys`], [`app_head`]).
+
+pub mod app_head;
+pub mod application;
+pub mod assignment;
+pub mod counter;
+pub mod digest;
+pub mod host;
+pub mod keys;
+pub mod leadership;
+pub mod lease;
+pub mod manifest;
+pub mod name;
+pub mod nkey;
+pub mod owner;
+pub mod route;
+pub mod serve;
+pub mod spec;
+pub mod stored;
+pub mod time;
+
+pub use app_head::{AppHead, RevisionHead};
+pub use application::{AppComponent, Application, Part, Scaler, ScalerKind, Spread};
+pub use assignment::{Assignment, Entry};
+pub use counter::{Epoch, Generation, Revision};
+pub use digest::Digest;
+pub use host::{ActorReport, ActorState, Applied, Beat, Inventory, Labels, Load};
+pub use keys::Key;
+pub use leadership::Leadership;
+pub use lease::Lease;
+pub use manifest::Manifest;
+pub use name::{ActorId, AppName, ComponentName, LatticeId, StoreName, Token, TokenError};
+pub use nkey::{ControllerKey, HostId, IssuerKey, ModuleKey, PublicKey, Role};
+pub use owner::{IdRecord, Owner};
+pub use route::{HttpRoute, RouteTable};
+pub use serve::{ServeDelta, ServeEntry, ServeState};
+pub use spec::{ActorSpec, SpecHash, SpecLimits};
+pub use time::Millis;

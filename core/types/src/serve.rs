@@ -1,0 +1,37 @@
+//! Who serves what: deltas from each host, from which every host keeps the whole table.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ActorId, HostId, HttpRoute, SpecHash};
+
+/// What changed on one host, or all of it when `full`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServeDelta {
+    pub v: u8,
+    pub host: HostId,
+    pub boot: u64,
+    /// One more than the last delta of this boot; a gap means: ask for everything.
+    pub seq: u64,
+    /// The entries are all there are, and replace what was known of this host.
+    pub full: bool,
+    pub entries: Vec<ServeEntry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServeEntry {
+    pub actor: ActorId,
+    pub revision: SpecHash,
+    pub state: ServeState,
+    /// Where the actor wants HTTP requests from; listeners everywhere forward by it.
+    #[serde(default)]
+    pub routes: Vec<HttpRoute>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServeState {
+    Ready,
+    /// Finishes what it has and refuses what is new.
+    Draining,
+    Gone,
+}

@@ -1,0 +1,299 @@
+//! A driver on paper: answers effects at once, unless a test says otherwise.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::testing::{spec, stored_value};
+use crate::{Closure, Restored, Scaled};
+
+/// All specs a story may name, so that effects can be written with short names.
+const NAMES: [&str; 3] = ["web", "web#2", "db"];
+
+pub(super) struct World {
+    pub(super) agent: Agent,
+    pub(super) now: Millis,
+    /// Specs that the store has.
+    pub(super) specs: Vec<&'static str>,
+    /// Records other than that everything belongs to `shop`.
+    pub(super) records: Vec<IdRecord>,
+    pub(super) records_exist: bool,
+    /// Our assignment in the store, and its sequence.
+    pub(super) stored: Option<(Vec<u8>, u64)>,
+    /// So many reads of it see nothing yet.
+    pub(super) stale_reads: u32,
+    /// Whether the store can be reached.
+    pub(super) online: bool,
+    /// Whether reads are answered at all.
+    pub(super) store_answers: bool,
+    pub(super) disk_answers: bool,
+    pub(super) starts: bool,
+    pub(super) stops: bool,
+    /// Specs that cannot be started.
+    pub(super) broken: Vec<&'static str>,
+    /// Runs that were started, and by which name.
+    pub(super) runs: Vec<(RunId, String)>,
+    starting: Vec<RunId>,
+    stopping: Vec<RunId>,
+    disk: Restored,
+    story: Vec<String>,
+}
+
+impl World {
+    pub(super) fn new(specs: &[&'static str]) -> Self {
+        let mut world = Self::boot(Restored::default());
+        world.specs = specs.to_vec();
+        world.online = true;
+        world.step(Event::Connected);
+        world
+    }
+
+    fn boot(disk: Restored) -> Self {
+        let now = Millis(0);
+        let (agent, effects) = Agent::start(config(), disk.clone(), now);
+        let mut world = Self {
+            agent,
+            now,
+            specs: Vec::new(),
+            records: Vec::new(),
+            records_exist: true,
+            stored: None,
+            stale_reads: 0,
+            online: false,
+            store_answers: true,
+            disk_answers: true,
+            starts: true,
+            stops: true,
+            broken: Vec::new(),
+            runs: Vec::new(),
+            starting: Vec::new(),
+            stopping: Vec::new(),
+            disk,
+            story: Vec::new(),
+        };
+        world.carry_out(effects);
+        world
+    }
+
+    /// The process dies; its disk stays, and so does the lattice, which is out of reach at first.
+    pub(super) fn restart(self) -> Self {
+        self.restart_with(|_| {})
+    }
+
+    pub(super) fn restart_with(self, damage: impl FnOnce(&mut Restored)) -> Self {
+        let mut disk = self.disk;
+        damage(&mut disk);
+        let mut world = Self::boot(disk);
+        world.specs = self.specs;
+        world.stored = self.stored;
+        world.online = true;
+        world
+    }
+
+    pub(super) fn step(&mut self, event: Event) {
+        let effects = self.agent.step(self.now, event);
+        self.carry_out(effects);
+    }
+
+    /// Time passes until `at`, which the agent asked for.
+    pub(super) fn at(&mut self, at: Millis) {
+        self.now = self.now.max(at);
+        self.step(Event::Tick);
+    }
+
+    /// The leader stored this assignment, and we read it.
+    pub(super) fn assign(&mut self, assignment: &Assignment) {
+        let seq = self.stored.as_ref().map_or(1, |(_, seq)| seq + 1);
+        self.stored = Some((sealed(assignment), seq));
+        self.read_assignment(&sealed(assignment));
+    }
+
+    pub(super) fn read_assignment(&mut self, sealed: &[u8]) {
+        let reading = value(sealed.to_vec());
+        self.step(Event::Read { key: Key::Assign(host(1)), reading });
+    }
+
+    pub(super) fn beat(&mut self) -> Beat {
+        let load = Load::default();
+        let due = Event::BeatDue { period_ms: 500, load, server: String::new() };
+        match &self.agent.step(self.now, due)[..] {
+            [Effect::Beat(beat)] => beat.clone(),
+            other => panic!("a beat and nothing else: {other:?}"),
+        }
+    }
+
+    pub(super) fn story(&self) -> Vec<String> {
+        self.story.clone()
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.story.clear();
+    }
+
+    /// The inventory's actors, as `web x1 ready`.
+    pub(super) fn running(&self) -> Vec<String> {
+        let actors = self.agent.inventory(self.now).actors;
+        let line = |actor: &wattle_types::ActorReport| {
+            format!("{} x{} {}", name_of(actor.spec), actor.count, actor.state)
+        };
+        actors.iter().map(line).collect()
+    }
+
+    pub(super) fn pending_starts(&self) -> Vec<RunId> {
+        self.starting.clone()
+    }
+
+    pub(super) fn finish_starts(&mut self) {
+        for run in std::mem::take(&mut self.starting) {
+            self.answer_start(run);
+        }
+    }
+
+    pub(super) fn finish_stops(&mut self) {
+        for run in std::mem::take(&mut self.stopping) {
+            self.step(Event::Stopped { run });
+        }
+    }
+
+    fn answer_start(&mut self, run: RunId) {
+        let name = self.name_of_run(run);
+        let event = if self.broken.contains(&name.as_str()) {
+            let (code, message) = ("WT-TEST".to_owned(), "no such file".to_owned());
+            Event::StartFailed { run, failure: Failure { code, message } }
+        } else {
+            Event::Started { run, component: component() }
+        };
+        self.step(event);
+    }
+
+    fn name_of_run(&self, run: RunId) -> String {
+        let found = self.runs.iter().find(|(known, _)| *known == run);
+        found.map(|(_, name)| name.clone()).expect("only runs that were started are named")
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        // First all lines, then the answers: a driver answers later, too.
+        for effect in &effects {
+            let line = self.line(effect);
+            self.story.push(line);
+        }
+        for effect in effects {
+            self.answer(effect);
+        }
+    }
+
+    fn answer(&mut self, effect: Effect) {
+        match effect {
+            Effect::Read { keys } if self.store_answers => {
+                for key in keys {
+                    let reading = self.read(&key);
+                    self.step(Event::Read { key, reading });
+                }
+            }
+            Effect::StoreEpoch { epoch } => self.disk.epoch_max = epoch,
+            Effect::StoreClosure(closure) => self.store(closure),
+            Effect::Start { run, .. } if self.starts => self.answer_start(run),
+            Effect::Start { run, .. } => self.starting.push(run),
+            Effect::Stop { run, .. } if self.stops => {
+                self.starting.retain(|starting| *starting != run);
+                self.step(Event::Stopped { run });
+            }
+            Effect::Stop { run, .. } => self.stopping.push(run),
+            _ => {}
+        }
+    }
+
+    fn read(&mut self, key: &Key) -> Reading {
+        if !self.online {
+            return Reading::Failed;
+        }
+        let found = match key {
+            Key::Assign(_) if 0 < self.stale_reads => {
+                self.stale_reads -= 1;
+                None
+            }
+            Key::Assign(_) => {
+                return self
+                    .stored
+                    .clone()
+                    .map_or(Reading::Nothing, |(bytes, seq)| Reading::Value { bytes, seq });
+            }
+            Key::Id(_) if !self.records_exist => None,
+            Key::Id(id) => {
+                let known = self.records.iter().find(|record| record.id == *id);
+                known.map(stored::encode).or_else(|| stored_value(key, &self.specs))
+            }
+            _ => stored_value(key, &self.specs),
+        };
+        found.map_or(Reading::Nothing, |bytes| Reading::Value { bytes, seq: 1 })
+    }
+
+    fn store(&mut self, closure: Closure) {
+        self.disk.epoch_max = closure.epoch_max;
+        self.disk.applied = Some(closure.applied);
+        self.disk.sealed = Some(closure.sealed);
+        self.disk.values.extend(closure.values);
+        self.disk.values.retain(|key, _| closure.keep.contains(key));
+        let keys: Vec<&Key> = self.disk.values.keys().collect();
+        assert_eq!(keys, closure.keep.iter().collect::<Vec<_>>(), "a closure is whole");
+        if self.disk_answers {
+            self.step(Event::Stored { generation: closure.generation });
+        }
+    }
+
+    fn line(&mut self, effect: &Effect) -> String {
+        match effect {
+            Effect::Read { keys } => format!("read {}", list(keys.iter().map(key_line))),
+            Effect::StoreEpoch { epoch } => format!("store epoch {epoch}"),
+            Effect::StoreClosure(closure) => {
+                let new = list(closure.values.keys().map(key_line));
+                format!("store {}: {new}", closure.generation).trim_end().to_owned()
+            }
+            Effect::Start { run, hash, count, .. } => {
+                self.runs.push((*run, name_of(*hash)));
+                format!("start {} x{count}", name_of(*hash))
+            }
+            Effect::Serve { run, count, .. } => {
+                format!("serve {} x{count}", self.name_of_run(*run))
+            }
+            Effect::Stop { run, .. } => format!("stop {}", self.name_of_run(*run)),
+            Effect::Beat(_) => "beat".to_owned(),
+            Effect::Announce(delta) => {
+                let all = if delta.full { " all" } else { "" };
+                let states: BTreeMap<String, String> = delta
+                    .entries
+                    .iter()
+                    .map(|e| (name_of(e.revision), format!("{:?}", e.state).to_lowercase()))
+                    .collect();
+                let entries = list(states.iter().map(|(name, state)| format!("{name} {state}")));
+                format!("announce{all} #{}: {entries}", delta.seq).trim_end().to_owned()
+            }
+            Effect::Emit(happening) => match happening {
+                Happening::HostStarted => "started host".to_owned(),
+                Happening::HostStopped => "stopped host".to_owned(),
+                Happening::Heartbeat(_) => "heartbeat".to_owned(),
+                Happening::Scaled(Scaled { id, count, .. }) => format!("scaled {id} to {count}"),
+                Happening::ScaleFailed { of, .. } => format!("scaling {} failed", of.id),
+            },
+            Effect::Refused(refusal) => format!("refused {}", refusal.code()),
+            Effect::Leave => "left".to_owned(),
+        }
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn key_line(key: &Key) -> String {
+    match key {
+        Key::Spec(hash) => format!("spec {}", name_of(*hash)),
+        Key::Id(id) => format!("id {id}"),
+        Key::Assign(_) => "assign".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn name_of(hash: wattle_types::SpecHash) -> String {
+    let known = NAMES.into_iter().find(|name| spec(name).hash() == hash);
+    known.expect("stories name only known specs").to_owned()
+}

@@ -1,0 +1,29 @@
+//! Everything a host decides, as one state machine: [`Agent::step`].
+//!
+//! Which assignments it obeys ([`Refusal`]), when one is durable enough to be acknowledged, what
+//! is started, swapped, tried again and stopped, what it says of itself in beats, in the serve
+//! table and in its inventory, and how it leaves. The daemon is its driver: it turns
+//! [`Effect`]s into I/O and results into [`Event`]s, and so does the simulator.
+//!
+//! No async, no clock, no randomness, no I/O, and only ordered maps: the same events give the
+//! same effects. Where components run, and what a wire is, is not known here.
+
+mod acceptance;
+mod agent;
+mod announce;
+mod backoff;
+mod closure;
+mod config;
+mod effect;
+mod event;
+mod refusal;
+mod report;
+mod runs;
+#[cfg(test)]
+mod testing;
+
+pub use agent::Agent;
+pub use config::Config;
+pub use effect::{Closure, Effect, Happening, Scaled};
+pub use event::{Component, Event, Failure, Reading, Restored, RunId};
+pub use refusal::Refusal;

@@ -1,0 +1,69 @@
+//! What a host is given by the binary. Checked when the host is opened.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wattle_trust::TrustFile;
+use wattle_types::{Labels, LatticeId};
+
+/// One host of a lattice.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    pub lattice: LatticeId,
+    /// One or more NATS addresses, separated by commas.
+    pub nats_url: String,
+    /// A NATS credentials file.
+    pub nats_creds: Option<PathBuf>,
+    /// What people call this host; never an identity.
+    pub name: String,
+    pub labels: Labels,
+    /// Everything the host keeps: its identity, what it was assigned, components and their
+    /// compiled code. One host per folder.
+    pub data_dir: PathBuf,
+    /// Whom the host believes.
+    pub trust: TrustFile,
+    /// Where the shared HTTP listener is; none: this host answers no HTTP requests itself.
+    pub http_addr: Option<SocketAddr>,
+    /// How long requests in flight may take after the host was asked to stop.
+    pub drain_grace: Duration,
+    /// Servers that actors may reach over HTTP if their specs ask for them, as `host` or
+    /// `host:port`. An address that is loopback or link-local only if it is written here itself.
+    pub outbound: Vec<String>,
+    /// How many instances the planner may place here.
+    pub capacity: u32,
+    /// A component file larger than this is not fetched, in bytes.
+    pub component_bytes_max: u64,
+}
+
+/// A bound for the planner, not a reservation: an instance that serves nothing costs nothing.
+const CAPACITY_DEFAULT: u32 = 1_000;
+
+/// As the engine's own bound; a Python component has 18 MB.
+const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+
+impl HostConfig {
+    pub fn new(
+        lattice: LatticeId,
+        nats_url: impl Into<String>,
+        name: impl Into<String>,
+        labels: Labels,
+        data_dir: impl Into<PathBuf>,
+        trust: TrustFile,
+    ) -> Self {
+        Self {
+            lattice,
+            nats_url: nats_url.into(),
+            nats_creds: None,
+            name: name.into(),
+            labels,
+            data_dir: data_dir.into(),
+            trust,
+            http_addr: None,
+            drain_grace: Duration::from_secs(30),
+            outbound: Vec::new(),
+            capacity: CAPACITY_DEFAULT,
+            component_bytes_max: COMPONENT_BYTES_MAX,
+        }
+    }
+}

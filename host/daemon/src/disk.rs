@@ -1,0 +1,353 @@
+//! What a host keeps in its data folder besides its key and its components: the closure it
+//! restarts from, the marks it judges by, and which file each spec turned out to be.
+//!
+//! One redb file, written by one task, so that writes happen in the order they were asked for.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::sync::mpsc;
+use wattle_agent::{Closure, Event, Restored};
+use wattle_tasks::{CancellationToken, Chain};
+use wattle_types::{Applied, Digest, Epoch, Key, SpecHash, stored};
+
+use crate::artifact::Artifacts;
+use crate::mailbox::Mailbox;
+
+const FILE: &str = "host.redb";
+/// What is kept is read once; redb's own default is a gigabyte.
+const CACHE_BYTES: usize = 4 << 20;
+/// `epoch-max`, `applied`, `sealed`.
+const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
+/// Specs and id records, by their key in the control stream.
+const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
+/// By spec: the component it was when it first ran here. A spec never changes, so neither does
+/// what it runs, whatever is at its image's place by now.
+const PINS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("pins");
+
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    #[error(
+        "{} is in use: another host runs from this data folder; give each its own",
+        path.display()
+    )]
+    InUse { path: PathBuf },
+    #[error("could not open {}", path.display())]
+    Open { path: PathBuf, source: redb::DatabaseError },
+    #[error("could not {what}")]
+    Failed { what: &'static str, source: Box<redb::Error> },
+    #[error("{what} on disk is not readable")]
+    Unreadable { what: &'static str, source: stored::Error },
+}
+
+/// Blocks: not for the serving path.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    database: Arc<Database>,
+    artifacts: Artifacts,
+}
+
+impl std::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disk").field("artifacts", &self.artifacts).finish_non_exhaustive()
+    }
+}
+
+fn failed<E: Into<redb::Error>>(what: &'static str) -> impl Fn(E) -> DiskError {
+    move |error| DiskError::Failed { what, source: Box::new(error.into()) }
+}
+
+impl Disk {
+    pub(crate) fn open(dir: &Path, artifacts: Artifacts) -> Result<Self, DiskError> {
+        let path = dir.join(FILE);
+        let database =
+            Database::builder().set_cache_size(CACHE_BYTES).create(&path).map_err(|source| {
+                match source {
+                    redb::DatabaseError::DatabaseAlreadyOpen => DiskError::InUse { path },
+                    source => DiskError::Open { path, source },
+                }
+            })?;
+        Ok(Self { database: Arc::new(database), artifacts })
+    }
+
+    pub(crate) fn artifacts(&self) -> &Artifacts {
+        &self.artifacts
+    }
+
+    /// What was stored last. Marks that cannot be read are an error: without them this host would
+    /// obey what it refused before.
+    pub(crate) fn restore(&self) -> Result<Restored, DiskError> {
+        const WHAT: &str = "read what this host was assigned";
+        let reading = self.database.begin_read().map_err(failed(WHAT))?;
+        let mut restored = Restored::default();
+        match reading.open_table(MARKS) {
+            Ok(marks) => {
+                let get = |name| -> Result<Option<Vec<u8>>, DiskError> {
+                    let value = marks.get(name).map_err(failed(WHAT))?;
+                    Ok(value.map(|value| value.value().to_vec()))
+                };
+                let unreadable = |what| move |source| DiskError::Unreadable { what, source };
+                if let Some(bytes) = get("epoch-max")? {
+                    const EPOCH: &str = "the highest epoch";
+                    restored.epoch_max =
+                        stored::decode(EPOCH, &bytes).map_err(unreadable(EPOCH))?;
+                }
+                if let Some(bytes) = get("applied")? {
+                    const MARK: &str = "the acknowledged generation";
+                    let applied: Applied =
+                        stored::decode(MARK, &bytes).map_err(unreadable(MARK))?;
+                    restored.applied = Some(applied);
+                }
+                restored.sealed = get("sealed")?;
+            }
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(restored),
+            Err(error) => return Err(failed(WHAT)(error)),
+        }
+        let values = reading.open_table(VALUES).map_err(failed(WHAT))?;
+        for entry in values.iter().map_err(failed(WHAT))? {
+            let (key, value) = entry.map_err(failed(WHAT))?;
+            // What has another name was written by a newer version; it is not ours to use.
+            if let Ok(key) = key.value().parse::<Key>() {
+                restored.values.insert(key, value.value().to_vec());
+            }
+        }
+        Ok(restored)
+    }
+
+    /// Never lowers it: writes of two assignments may come late.
+    fn store_epoch(&self, epoch: Epoch) -> Result<(), DiskError> {
+        const WHAT: &str = "store the highest epoch";
+        let writing = self.database.begin_write().map_err(failed(WHAT))?;
+        raise_epoch(&writing, epoch)?;
+        // So that `restore` finds all tables or none.
+        writing.open_table(VALUES).map_err(failed(WHAT))?;
+        writing.commit().map_err(failed(WHAT))
+    }
+
+    fn store_closure(&self, closure: &Closure) -> Result<(), DiskError> {
+        const WHAT: &str = "store the assignment";
+        let writing = self.database.begin_write().map_err(failed(WHAT))?;
+        raise_epoch(&writing, closure.epoch_max)?;
+        {
+            let mut marks = writing.open_table(MARKS).map_err(failed(WHAT))?;
+            let applied = stored::encode(&closure.applied);
+            marks.insert("applied", &applied[..]).map_err(failed(WHAT))?;
+            marks.insert("sealed", &closure.sealed[..]).map_err(failed(WHAT))?;
+            let mut values = writing.open_table(VALUES).map_err(failed(WHAT))?;
+            for (key, bytes) in &closure.values {
+                values.insert(&key.to_string()[..], &bytes[..]).map_err(failed(WHAT))?;
+            }
+            let keep: BTreeSet<String> = closure.keep.iter().map(Key::to_string).collect();
+            values.retain(|key, _| keep.contains(key)).map_err(failed(WHAT))?;
+        }
+        writing.commit().map_err(failed(WHAT))
+    }
+
+    /// Drops pins and component files that this closure does not need. Only saves space, and
+    /// lets an image be fetched anew when it is deployed anew.
+    fn tidy(&self, keep: &BTreeSet<Key>) -> Result<(), DiskError> {
+        const WHAT: &str = "remove components nobody needs";
+        let specs: BTreeSet<[u8; 32]> = keep
+            .iter()
+            .filter_map(|key| match key {
+                Key::Spec(hash) => Some(*hash.0.bytes()),
+                _ => None,
+            })
+            .collect();
+        let mut needed = BTreeSet::new();
+        let writing = self.database.begin_write().map_err(failed(WHAT))?;
+        {
+            let mut pins = writing.open_table(PINS).map_err(failed(WHAT))?;
+            pins.retain(|spec, digest| {
+                let wanted = <[u8; 32]>::try_from(spec).is_ok_and(|spec| specs.contains(&spec));
+                if wanted && let Ok(digest) = <[u8; 32]>::try_from(digest) {
+                    needed.insert(Digest::from_bytes(digest));
+                }
+                wanted
+            })
+            .map_err(failed(WHAT))?;
+        }
+        writing.commit().map_err(failed(WHAT))?;
+        if let Err(error) = self.artifacts.keep_only(&needed) {
+            tracing::warn!(%error, "old components could not be removed");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pin(&self, spec: SpecHash, digest: Digest) -> Result<(), DiskError> {
+        const WHAT: &str = "note which component a spec is";
+        if self.pinned(spec)? == Some(digest) {
+            return Ok(());
+        }
+        let writing = self.database.begin_write().map_err(failed(WHAT))?;
+        {
+            let mut pins = writing.open_table(PINS).map_err(failed(WHAT))?;
+            pins.insert(&spec.0.bytes()[..], &digest.bytes()[..]).map_err(failed(WHAT))?;
+        }
+        writing.commit().map_err(failed(WHAT))
+    }
+
+    pub(crate) fn pinned(&self, spec: SpecHash) -> Result<Option<Digest>, DiskError> {
+        const WHAT: &str = "read which component a spec is";
+        let reading = self.database.begin_read().map_err(failed(WHAT))?;
+        let pins = match reading.open_table(PINS) {
+            Ok(pins) => pins,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(failed(WHAT)(error)),
+        };
+        let found = pins.get(&spec.0.bytes()[..]).map_err(failed(WHAT))?;
+        let digest = found.and_then(|found| <[u8; 32]>::try_from(found.value()).ok());
+        Ok(digest.map(Digest::from_bytes))
+    }
+}
+
+fn raise_epoch(writing: &redb::WriteTransaction, epoch: Epoch) -> Result<(), DiskError> {
+    const WHAT: &str = "store the highest epoch";
+    let mut marks = writing.open_table(MARKS).map_err(failed(WHAT))?;
+    let before: Option<Epoch> = {
+        let found = marks.get("epoch-max").map_err(failed(WHAT))?;
+        found.and_then(|found| stored::decode("the highest epoch", found.value()).ok())
+    };
+    let highest = before.unwrap_or_default().max(epoch);
+    marks.insert("epoch-max", &stored::encode(&highest)[..]).map_err(failed(WHAT))?;
+    Ok(())
+}
+
+/// What is to be written.
+#[derive(Debug)]
+pub(crate) enum Writing {
+    Epoch(Epoch),
+    Closure(Box<Closure>),
+}
+
+/// At most one closure is under way; epochs come once a second at the very most.
+const WRITINGS_WAITING_MAX: usize = 64;
+
+/// The one that writes. When its queue is full it refuses, and the driver takes that for a failed
+/// write: neither ever waits for the other.
+pub(crate) fn writer(disk: Disk, mailbox: Mailbox) -> (mpsc::Sender<Writing>, Writer) {
+    let (sender, queue) = mpsc::channel(WRITINGS_WAITING_MAX);
+    (sender, Writer { disk, queue, mailbox })
+}
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    disk: Disk,
+    queue: mpsc::Receiver<Writing>,
+    mailbox: Mailbox,
+}
+
+impl Writer {
+    /// Runs until `stop`; what is being written then is written to its end.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        while let Some(Some(writing)) = stop.run_until_cancelled(self.queue.recv()).await {
+            let disk = self.disk.clone();
+            let written = tokio::task::spawn_blocking(move || disk.write(&writing)).await;
+            match written {
+                Ok(Some(event)) => self.mailbox.tell(event).await,
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "writing to the host's disk panicked"),
+            }
+        }
+    }
+}
+
+impl Disk {
+    fn write(&self, writing: &Writing) -> Option<Event> {
+        match writing {
+            Writing::Epoch(epoch) => {
+                if let Err(error) = self.store_epoch(*epoch) {
+                    tracing::error!(error = %Chain(&error), "the epoch is not on disk");
+                }
+                None
+            }
+            Writing::Closure(closure) => {
+                let generation = closure.generation;
+                if let Err(error) = self.store_closure(closure) {
+                    let message = Chain(&error).to_string();
+                    tracing::error!(%generation, error = %message, "the assignment is not on disk");
+                    return Some(Event::StoreFailed { generation, message });
+                }
+                if let Err(error) = self.tidy(&closure.keep) {
+                    tracing::warn!(error = %Chain(&error), "old components are still on disk");
+                }
+                Some(Event::Stored { generation })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use wattle_types::Generation;
+
+    fn open(dir: &Path) -> Result<Disk, DiskError> {
+        let artifacts = Artifacts::open(dir.join("artifacts"), 1_000).unwrap();
+        Disk::open(dir, artifacts)
+    }
+
+    fn closure(generation: u64, epoch: u64, values: &[&str], keep: &[&str]) -> Closure {
+        let key = |name: &&str| Key::Spec(SpecHash(Digest::of(name.as_bytes())));
+        let hash = Digest::of(b"assignment");
+        let applied = Applied { epoch: Epoch(epoch), generation: Generation(generation), hash };
+        Closure {
+            generation: Generation(generation),
+            applied,
+            epoch_max: Epoch(epoch),
+            sealed: format!("sealed {generation}").into_bytes(),
+            values: values.iter().map(|name| (key(name), name.as_bytes().to_vec())).collect(),
+            keep: keep.iter().map(key).collect(),
+        }
+    }
+
+    #[test]
+    fn what_was_stored_last_comes_back_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = open(dir.path()).unwrap();
+        assert_eq!(disk.restore().unwrap(), Restored::default());
+        disk.store_epoch(Epoch(3)).unwrap();
+        assert_eq!(disk.restore().unwrap().epoch_max, Epoch(3));
+        disk.store_closure(&closure(1, 4, &["a", "b"], &["a", "b"])).unwrap();
+        disk.store_closure(&closure(2, 2, &["c"], &["b", "c"])).unwrap();
+        drop(disk);
+        let restored = open(dir.path()).unwrap().restore().unwrap();
+        let expected = closure(2, 2, &["b", "c"], &[]);
+        assert_eq!(restored.epoch_max, Epoch(4), "the highest epoch is never lowered");
+        assert_eq!(restored.applied, Some(expected.applied));
+        assert_eq!(restored.sealed, Some(expected.sealed));
+        assert_eq!(restored.values, expected.values);
+    }
+
+    #[test]
+    fn a_data_folder_has_one_host() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = open(dir.path()).unwrap();
+        assert!(matches!(open(dir.path()), Err(DiskError::InUse { .. })));
+    }
+
+    #[test]
+    fn a_component_is_kept_as_long_as_a_spec_needs_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = open(dir.path()).unwrap();
+        let spec = |name: &str| SpecHash(Digest::of(name.as_bytes()));
+        let mut digests = BTreeMap::new();
+        for name in ["a", "b"] {
+            let path = dir.path().join(name);
+            std::fs::write(&path, name).unwrap();
+            let (_, digest) = disk.artifacts().fetch(path.to_str().unwrap()).unwrap();
+            disk.pin(spec(name), digest).unwrap();
+            digests.insert(name, digest);
+        }
+        let event = disk.write(&Writing::Closure(Box::new(closure(1, 1, &["a"], &["a"]))));
+        assert_eq!(event, Some(Event::Stored { generation: Generation(1) }));
+        assert_eq!(disk.pinned(spec("a")).unwrap(), Some(digests["a"]));
+        assert!(disk.artifacts().kept(digests["a"]).is_some());
+        assert_eq!(disk.pinned(spec("b")).unwrap(), None);
+        assert!(disk.artifacts().kept(digests["b"]).is_none());
+    }
+}

@@ -1,0 +1,157 @@
+//! One component, served at once with everything embedded: no NATS, no controller, no lattice.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wattle_agent::RunId;
+use wattle_engine::{CacheConfig, CacheKey, Engine, EngineConfig, LoadError};
+use wattle_keyvalue_redb::{OpenError, RedbStores};
+use wattle_tasks::CancellationToken;
+use wattle_trust::{Refusal, TrustPolicy};
+use wattle_types::stored::VERSION;
+use wattle_types::{ActorId, ActorSpec, HttpRoute, ServeDelta, ServeEntry, ServeState, Token};
+
+use crate::identity::Identity;
+use crate::listener::Listener;
+use crate::router::Router;
+use crate::run::{RunError, gate};
+use crate::start::{self, StartError, Starter};
+
+/// How long requests in flight may take after the stop.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// What `wattle run` is given.
+#[derive(Clone, Debug)]
+pub struct StandaloneConfig {
+    /// Where to listen. Port 0 lets the system choose.
+    pub addr: SocketAddr,
+    /// The signed component.
+    pub component: Bytes,
+    /// What it is called: its key-value stores are kept under this name.
+    pub name: String,
+    pub trust: TrustPolicy,
+    /// Where stores and compiled code are kept.
+    pub data_dir: PathBuf,
+    /// What `wasi:config` answers.
+    pub config: BTreeMap<String, String>,
+    /// Servers it may reach over HTTP.
+    pub outbound: Vec<String>,
+}
+
+/// Why a component is not served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StandaloneError {
+    #[error(transparent)]
+    Host(#[from] RunError),
+    #[error("the component may not run here")]
+    Untrusted(#[source] Box<Refusal>),
+    #[error(transparent)]
+    Load(LoadError),
+    #[error("the component does not export wasi:http/incoming-handler, so it cannot be served")]
+    NotHttp,
+    #[error("could not bind the component")]
+    Bind(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Stores(#[from] OpenError),
+}
+
+impl From<StartError> for StandaloneError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Untrusted { source, .. } => Self::Untrusted(source),
+            StartError::Load(error) => Self::Load(error),
+            StartError::NotHttp { .. } => Self::NotHttp,
+            other => Self::Bind(Box::new(other)),
+        }
+    }
+}
+
+/// Serves one component on all paths until `stop`; `on_ready` is told where.
+///
+/// # Errors
+/// See [`StandaloneError`]: nothing was served.
+pub async fn run(
+    config: StandaloneConfig,
+    on_ready: impl FnOnce(SocketAddr),
+    stop: CancellationToken,
+) -> Result<(), StandaloneError> {
+    let listener = Listener::bind(config.addr).map_err(RunError::from)?;
+    let gate = gate(&config.outbound)?;
+    let folder = config.data_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || open(&folder));
+    let (identity, engine, stores) = opened.await.map_err(|_| RunError::Ended)??;
+
+    let name = config.name.clone();
+    let verified = start::verify(config.component.clone(), &name, &config.trust)?;
+    let loaded = engine.load(verified).await.map_err(StandaloneError::Load)?;
+    let id = id_of(&config.name);
+    let everywhere = HttpRoute { host: None, path: "/".to_owned() };
+    let spec = ActorSpec {
+        config: config.config,
+        routes: vec![everywhere.clone()],
+        outbound: config.outbound,
+        ..ActorSpec::new(id.clone(), name)
+    };
+    let starter = Starter::new(engine.clone(), config.trust, Arc::new(stores), gate);
+    // As many calls as the engine has places for: nobody shares it.
+    let actor = starter.actor(loaded, &spec, engine.permits())?;
+
+    let router = Router::new(identity.id, engine);
+    let (run, revision) = (RunId(1), spec.hash());
+    router.actors.add(run, revision, actor);
+    router.actors.serve(&id, run, router.load().limit);
+    let entry =
+        ServeEntry { actor: id, revision, state: ServeState::Ready, routes: vec![everywhere] };
+    let (host, entries) = (identity.id, vec![entry]);
+    router.hear(ServeDelta { v: VERSION, host, boot: 1, seq: 1, full: true, entries });
+
+    on_ready(listener.addr());
+    listener.run(router, stop, GRACE).await;
+    Ok(())
+}
+
+/// Blocks: files, and gigabytes of address space.
+fn open(dir: &std::path::Path) -> Result<(Identity, Engine, RedbStores), StandaloneError> {
+    let identity = Identity::of(dir).map_err(RunError::from)?;
+    let stores = RedbStores::open(&dir.join("keyvalue.redb"))?;
+    let cache = CacheConfig {
+        dir: dir.join("compiled"),
+        key: CacheKey::derive(identity.key.seed().expose().as_bytes()),
+    };
+    let engine = Engine::new(EngineConfig { cache: Some(cache), ..EngineConfig::default() })
+        .map_err(RunError::from)?;
+    Ok((identity, engine, stores))
+}
+
+/// A file's name as an id: what is not allowed in one becomes `-`.
+fn id_of(name: &str) -> ActorId {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let plain: String =
+        name.chars().map(|c| if allowed(c) { c } else { '-' }).take(Token::LEN_MAX).collect();
+    plain.parse().unwrap_or_else(|_| "component".parse().expect("a word is an id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_file_name_gives_an_id() {
+        let long = "x".repeat(300);
+        let cases = [
+            ("http-counter", "http-counter"),
+            ("my app.v2", "my-app-v2"),
+            ("", "component"),
+            ("ä", "-"),
+            (long.as_str(), &long[..128]),
+        ];
+        for (name, id) in cases {
+            assert_eq!(id_of(name).as_str(), id);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Starts a run: fetch, verify, compile, link. Everything off the serving path.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use wattle_agent::{Component, Failure};
+use wattle_capability::log::ToTracing;
+use wattle_capability::{KeyValue, StoreScope};
+use wattle_engine::{Actor, ActorConfig, ActorLimits, Engine, LimitError, LoadError, Loaded};
+use wattle_tasks::Chain;
+use wattle_trust::{Claims, Refusal, TrustPolicy, VerifiedComponent};
+use wattle_types::{ActorSpec, Digest, SpecHash};
+
+use crate::artifact::FetchError;
+use crate::disk::{Disk, DiskError};
+use crate::egress::{Server, ServerError};
+use crate::outbound::Gate;
+
+/// Components read, hashed and verified at once: each is held in memory.
+const FETCHES_MAX: usize = 4;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("{image} may not run here")]
+    Untrusted { image: String, source: Box<Refusal> },
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    #[error("it may reach {raw:?}")]
+    Outbound { raw: String, source: ServerError },
+    #[error("it has routes, and {digest} does not export wasi:http/incoming-handler")]
+    NotHttp { digest: Digest },
+    #[error("the host's own disk failed")]
+    Disk(#[source] DiskError),
+    #[error("reading or verifying it panicked")]
+    Panicked,
+}
+
+impl StartError {
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Fetch(error) => error.code(),
+            Self::Untrusted { source, .. } => source.code(),
+            Self::Load(error) => error.code(),
+            Self::Limit(error) => error.code(),
+            Self::Outbound { .. } => "WT-HOST-OUTBOUND",
+            Self::NotHttp { .. } => "WT-HOST-NOT-HTTP",
+            Self::Disk(_) => "WT-HOST-DISK",
+            Self::Panicked => "WT-HOST-PANIC",
+        }
+    }
+}
+
+impl From<&StartError> for Failure {
+    fn from(error: &StartError) -> Self {
+        Self { code: error.code().to_owned(), message: Chain(error).to_string() }
+    }
+}
+
+/// What every start of a host needs. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Starter {
+    pub(crate) engine: Engine,
+    pub(crate) trust: Arc<TrustPolicy>,
+    pub(crate) keyvalue: Arc<dyn KeyValue>,
+    pub(crate) gate: Gate,
+    fetches: Arc<Semaphore>,
+}
+
+impl Starter {
+    pub(crate) fn new(
+        engine: Engine,
+        trust: TrustPolicy,
+        keyvalue: Arc<dyn KeyValue>,
+        gate: Gate,
+    ) -> Self {
+        let fetches = Arc::new(Semaphore::new(FETCHES_MAX));
+        Self { engine, trust: Arc::new(trust), keyvalue, gate, fetches }
+    }
+
+    /// Makes the actor of a spec, whose component comes from its image, or from the host's own
+    /// disk if it ran here before.
+    pub(crate) async fn start(
+        &self,
+        disk: Disk,
+        hash: SpecHash,
+        spec: &ActorSpec,
+        count: u32,
+    ) -> Result<(Actor, Component), StartError> {
+        let fetch = self.fetches.acquire().await;
+        let fetch = fetch.expect("the semaphore of fetches is never closed");
+        let (trust, image, from) = (self.trust.clone(), spec.image.clone(), disk.clone());
+        let verified = tokio::task::spawn_blocking(move || {
+            let bytes = obtain(&from, hash, &image)?;
+            verify(bytes, &image, &trust)
+        });
+        let verified = verified.await.map_err(|_| StartError::Panicked)??;
+        let loaded = self.engine.load(verified).await?;
+        drop(fetch);
+        let component = describe(&loaded);
+        let actor = self.actor(loaded, spec, count)?;
+        // Only now: what could not be started may be repaired in its place.
+        let digest = component.digest;
+        let pinned = tokio::task::spawn_blocking(move || disk.pin(hash, digest));
+        pinned.await.map_err(|_| StartError::Panicked)?.map_err(StartError::Disk)?;
+        Ok((actor, component))
+    }
+
+    /// Binds a loaded component to what its spec says.
+    pub(crate) fn actor(
+        &self,
+        loaded: Arc<Loaded>,
+        spec: &ActorSpec,
+        count: u32,
+    ) -> Result<Actor, StartError> {
+        if !spec.routes.is_empty() && !loaded.exports_http() {
+            return Err(StartError::NotHttp { digest: loaded.digest() });
+        }
+        let servers: Vec<Server> =
+            spec.outbound.iter().map(|raw| server(raw)).collect::<Result<_, _>>()?;
+        let config = ActorConfig {
+            id: spec.id.clone(),
+            config: spec.config.clone(),
+            keyvalue: self.keyvalue.clone(),
+            scope: StoreScope::of(spec),
+            outbound: Arc::new(self.gate.exit(servers)),
+            log: Arc::new(ToTracing),
+            limits: ActorLimits::try_from(&spec.limits)?,
+            count,
+        };
+        Ok(Actor::new(loaded, config))
+    }
+}
+
+/// A server as a manifest or an operator writes it.
+pub(crate) fn server(raw: &str) -> Result<Server, StartError> {
+    raw.parse().map_err(|source| StartError::Outbound { raw: raw.to_owned(), source })
+}
+
+/// Verifies by the clock of now.
+pub(crate) fn verify(
+    bytes: Bytes,
+    image: &str,
+    trust: &TrustPolicy,
+) -> Result<VerifiedComponent, StartError> {
+    let now_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    wattle_trust::verify(bytes, trust, now_unix_s).map_err(|source| StartError::Untrusted {
+        image: image.to_owned(),
+        source: Box::new(source),
+    })
+}
+
+/// The bytes a spec stands for: those that ran here under it before, if any did.
+fn obtain(disk: &Disk, hash: SpecHash, image: &str) -> Result<Bytes, StartError> {
+    let pinned = disk.pinned(hash).map_err(StartError::Disk)?;
+    if let Some(bytes) = pinned.and_then(|digest| disk.artifacts().kept(digest)) {
+        return Ok(bytes);
+    }
+    let (bytes, digest) = disk.artifacts().fetch(image)?;
+    match pinned {
+        // The kept file was lost, and its place has something else by now. What the spec stands
+        // for is what ran; anything else needs a new spec.
+        Some(expected) if expected != digest => {
+            Err(FetchError::NotFound { image: format!("{image} ({expected})") }.into())
+        }
+        _ => Ok(bytes),
+    }
+}
+
+fn describe(loaded: &Loaded) -> Component {
+    let claims: &Claims = loaded.claims();
+    Component {
+        digest: loaded.digest(),
+        issuer: claims.issuer,
+        name: claims.name.clone(),
+        revision: claims.rev,
+    }
+}

@@ -1,0 +1,304 @@
+//! Who serves what, kept from what hosts announce, and which of them a call goes to.
+//!
+//! Pure: time and dice are arguments. What was announced is late and partial; that is fine,
+//! because a host that is asked in vain says that nothing was begun, or is not there to be asked,
+//! and the next one is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wattle_types::{ActorId, HostId, HttpRoute, Load, Millis, ServeDelta, ServeState, SpecHash};
+
+/// A host that did not answer is not asked for so long, unless it says something or nobody else
+/// is there.
+const SUSPECT_MS: u64 = 5_000;
+/// Hosts repeat themselves every 30 s; one that was silent for three of these is gone.
+const SILENT_MS: u64 = 100_000;
+/// Between an actor's end on one host and its start on another its routes are still known, so
+/// that a client is told to come again and not that there is nothing.
+const REMEMBERED_MS: u64 = 10_000;
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    own: HostId,
+    hosts: BTreeMap<HostId, Host>,
+    by_actor: BTreeMap<ActorId, BTreeSet<HostId>>,
+    /// How many hosts announce a route, and when the last one ceased to.
+    routes: BTreeMap<(HttpRoute, ActorId), Announced>,
+}
+
+#[derive(Debug)]
+struct Host {
+    boot: u64,
+    seq: u64,
+    heard: Millis,
+    suspect_until: Option<Millis>,
+    load: Option<Load>,
+    actors: BTreeMap<ActorId, BTreeMap<SpecHash, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    state: ServeState,
+    routes: Vec<HttpRoute>,
+}
+
+#[derive(Debug)]
+enum Announced {
+    By(usize),
+    NotSince(Millis),
+}
+
+/// What an announcement led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// Something before it was missed: ask for everything.
+    pub(crate) gap: bool,
+    pub(crate) routes_changed: bool,
+}
+
+/// Where a call goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    Here,
+    There(HostId),
+    Nobody,
+}
+
+impl Table {
+    pub(crate) const fn new(own: HostId) -> Self {
+        Self { own, hosts: BTreeMap::new(), by_actor: BTreeMap::new(), routes: BTreeMap::new() }
+    }
+
+    /// Takes what a host announced.
+    pub(crate) fn hear(&mut self, delta: ServeDelta, now: Millis) -> Heard {
+        let mut heard = Heard::default();
+        let known = self.hosts.get(&delta.host).filter(|host| host.boot == delta.boot);
+        // Nothing was announced before the first delta, so whoever hears it missed nothing.
+        let last_seq = known.map_or(0, |host| host.seq);
+        let is_next = delta.seq == last_seq + 1;
+        let is_repeat = delta.seq == last_seq;
+        if delta.seq < last_seq {
+            return heard;
+        }
+        if known.is_none() {
+            self.forget(&delta.host, now);
+            self.hosts.insert(delta.host, Host::new(delta.boot, now));
+        }
+        if delta.full {
+            self.clear(&delta.host, now);
+        } else if !is_next && !is_repeat {
+            heard.gap = true;
+        }
+        let host = self.hosts.get_mut(&delta.host).expect("it is known, or was just made known");
+        host.heard = now;
+        host.suspect_until = None;
+        if heard.gap || (is_repeat && !delta.full) {
+            return heard;
+        }
+        host.seq = delta.seq;
+        for entry in delta.entries {
+            let new = match entry.state {
+                ServeState::Gone => None,
+                state => Some(Entry { state, routes: entry.routes }),
+            };
+            heard.routes_changed |= self.set(&delta.host, entry.actor, entry.revision, new, now);
+        }
+        heard
+    }
+
+    /// Where the next try of a call goes, `tried` hosts excepted. Here first: values need not
+    /// travel. Else the less busy of two, chosen by the dice.
+    pub(crate) fn choose(
+        &self,
+        actor: &ActorId,
+        tried: &BTreeSet<HostId>,
+        now: Millis,
+        dice: [u64; 2],
+    ) -> Choice {
+        let ready = |host: &&HostId| !tried.contains(*host) && self.is_ready(host, actor);
+        let hosts: Vec<&HostId> =
+            self.by_actor.get(actor).into_iter().flatten().filter(ready).collect();
+        if hosts.contains(&&self.own) {
+            return Choice::Here;
+        }
+        let (suspects, well): (Vec<_>, Vec<_>) =
+            hosts.into_iter().partition(|host| self.is_suspect(host, now));
+        // Somebody who did not answer a moment ago is better than nobody.
+        let candidates = if well.is_empty() { suspects } else { well };
+        self.less_busy_of_two(&candidates, dice).map_or(Choice::Nobody, |host| Choice::There(*host))
+    }
+
+    /// Nobody answered there, and nothing was begun.
+    pub(crate) fn suspect(&mut self, host: &HostId, now: Millis) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.suspect_until = Some(now + SUSPECT_MS);
+        }
+    }
+
+    /// The host said that it does not take calls of this actor; its announcement is on its way.
+    pub(crate) fn refused(&mut self, host: &HostId, actor: &ActorId) {
+        let revisions = self.hosts.get_mut(host).and_then(|host| host.actors.get_mut(actor));
+        for entry in revisions.into_iter().flat_map(BTreeMap::values_mut) {
+            entry.state = ServeState::Draining;
+        }
+    }
+
+    /// How busy a host said it is, in its last reply.
+    pub(crate) fn note_load(&mut self, host: &HostId, load: Load) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.load = Some(load);
+        }
+    }
+
+    /// Forgets who has been silent for long, and routes nobody serves any more.
+    /// `true` if routes changed.
+    pub(crate) fn sweep(&mut self, now: Millis) -> bool {
+        let silent: Vec<HostId> = self
+            .hosts
+            .iter()
+            .filter(|(id, host)| **id != self.own && SILENT_MS < now.since(host.heard))
+            .map(|(id, _)| *id)
+            .collect();
+        for host in silent {
+            self.forget(&host, now);
+        }
+        let before = self.routes.len();
+        self.routes.retain(|_, announced| match announced {
+            Announced::By(_) => true,
+            Announced::NotSince(since) => now.since(*since) <= REMEMBERED_MS,
+        });
+        self.routes.len() != before
+    }
+
+    /// All routes, for the listener's own table.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = (HttpRoute, ActorId)> {
+        self.routes.keys().cloned()
+    }
+
+    fn is_ready(&self, host: &HostId, actor: &ActorId) -> bool {
+        let revisions = self.hosts.get(host).and_then(|host| host.actors.get(actor));
+        let mut entries = revisions.into_iter().flat_map(BTreeMap::values);
+        entries.any(|entry| entry.state == ServeState::Ready)
+    }
+
+    fn is_suspect(&self, host: &HostId, now: Millis) -> bool {
+        let until = self.hosts.get(host).and_then(|host| host.suspect_until);
+        until.is_some_and(|until| now < until)
+    }
+
+    fn less_busy_of_two<'a>(&self, hosts: &[&'a HostId], dice: [u64; 2]) -> Option<&'a HostId> {
+        let pick = |die: u64, from: usize| (die % from as u64) as usize;
+        if hosts.len() < 2 {
+            return hosts.first().copied();
+        }
+        let first = pick(dice[0], hosts.len());
+        // Any but the first, each as likely.
+        let second = (first + 1 + pick(dice[1], hosts.len() - 1)) % hosts.len();
+        let (first, second) = (hosts[first], hosts[second]);
+        Some(if self.busier(first, second) { second } else { first })
+    }
+
+    /// By the share of what each may run. Who never said anything is taken to be idle, and so
+    /// comes to say something.
+    fn busier(&self, a: &HostId, b: &HostId) -> bool {
+        let load = |id: &HostId| {
+            let load = self.hosts.get(id).and_then(|host| host.load).unwrap_or_default();
+            (u64::from(load.in_flight), u64::from(load.limit.max(1)))
+        };
+        let ((flight_a, limit_a), (flight_b, limit_b)) = (load(a), load(b));
+        flight_b * limit_a < flight_a * limit_b
+    }
+
+    /// `true` if a route was not known before. One that is given up stays known for a while.
+    fn set(
+        &mut self,
+        host_id: &HostId,
+        actor: ActorId,
+        revision: SpecHash,
+        new: Option<Entry>,
+        now: Millis,
+    ) -> bool {
+        let Some(host) = self.hosts.get_mut(host_id) else { return false };
+        let added: Vec<HttpRoute> = new.iter().flat_map(|entry| entry.routes.clone()).collect();
+        let revisions = host.actors.entry(actor.clone()).or_default();
+        let old = match new {
+            Some(entry) => revisions.insert(revision, entry),
+            None => revisions.remove(&revision),
+        };
+        if revisions.is_empty() {
+            host.actors.remove(&actor);
+            if let Some(hosts) = self.by_actor.get_mut(&actor) {
+                hosts.remove(host_id);
+                if hosts.is_empty() {
+                    self.by_actor.remove(&actor);
+                }
+            }
+        } else {
+            self.by_actor.entry(actor.clone()).or_default().insert(*host_id);
+        }
+        // First added, then removed: a route that stays is not gone in between.
+        let mut changed = false;
+        for route in added {
+            changed |= self.announce(route, actor.clone());
+        }
+        for route in old.into_iter().flat_map(|entry| entry.routes) {
+            self.withdraw(route, actor.clone(), now);
+        }
+        changed
+    }
+
+    fn announce(&mut self, route: HttpRoute, actor: ActorId) -> bool {
+        use std::collections::btree_map::Entry as Slot;
+        match self.routes.entry((route, actor)) {
+            Slot::Vacant(slot) => {
+                slot.insert(Announced::By(1));
+                true
+            }
+            Slot::Occupied(mut slot) => {
+                let by = match slot.get() {
+                    Announced::By(count) => count + 1,
+                    Announced::NotSince(_) => 1,
+                };
+                slot.insert(Announced::By(by));
+                false
+            }
+        }
+    }
+
+    fn withdraw(&mut self, route: HttpRoute, actor: ActorId, now: Millis) {
+        if let Some(announced) = self.routes.get_mut(&(route, actor)) {
+            *announced = match announced {
+                Announced::By(count) if 1 < *count => Announced::By(*count - 1),
+                Announced::By(_) => Announced::NotSince(now),
+                Announced::NotSince(since) => Announced::NotSince(*since),
+            };
+        }
+    }
+
+    /// Takes out everything a host announced.
+    fn clear(&mut self, host: &HostId, now: Millis) {
+        let Some(known) = self.hosts.get(host) else { return };
+        let entries: Vec<(ActorId, SpecHash)> = known
+            .actors
+            .iter()
+            .flat_map(|(actor, revisions)| revisions.keys().map(|hash| (actor.clone(), *hash)))
+            .collect();
+        for (actor, revision) in entries {
+            self.set(host, actor, revision, None, now);
+        }
+    }
+
+    fn forget(&mut self, host: &HostId, now: Millis) {
+        self.clear(host, now);
+        self.hosts.remove(host);
+    }
+}
+
+impl Host {
+    const fn new(boot: u64, heard: Millis) -> Self {
+        Self { boot, seq: 0, heard, suspect_until: None, load: None, actors: BTreeMap::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! What the benchmarks measure: one instance made, called and dropped, without HTTP around it.
+
+use wattle_capability::CallContext;
+
+use crate::actor::Actor;
+use crate::call::{Call, CallError};
+
+/// Makes an instance of the actor with every limit set, and drops it.
+///
+/// # Errors
+///
+/// As [`Actor::http`].
+pub async fn instantiate_and_drop(actor: &Actor, ctx: CallContext) -> Result<(), CallError> {
+    let admitted = actor.admit(&ctx)?;
+    let pre = actor.loaded().pre().clone();
+    let call = Call::new(actor, ctx, admitted);
+    call.drive(async move |store| pre.instantiate_async(store).await.map(drop)).await
+}
+
+/// Makes an instance, calls its export `greet: func(name: string) -> string`, and drops it.
+///
+/// # Errors
+///
+/// As [`Actor::http`]; [`CallError::Trap`] where the component has no such export.
+pub async fn greet(actor: &Actor, ctx: CallContext, name: &str) -> Result<String, CallError> {
+    let admitted = actor.admit(&ctx)?;
+    let pre = actor.loaded().pre().clone();
+    let call = Call::new(actor, ctx, admitted);
+    call.drive(async move |store| {
+        let instance = pre.instantiate_async(&mut *store).await?;
+        let greet = instance.get_typed_func::<(&str,), (String,)>(&mut *store, "greet")?;
+        greet.call_async(store, (name,)).await.map(|(greeting,)| greeting)
+    })
+    .await
+}

@@ -1,0 +1,274 @@
+//! One call: admitted, made, driven to its end or its deadline, and answered.
+//!
+//! *Expected flow*: a permit is taken, a store is made and a task drives it; the head of the answer
+//! comes as soon as the guest sets it, its body while the guest goes on. *Guarantees*: a refusal
+//! comes before anything of the guest ran; the permit is free only after the store is gone; whoever
+//! drops the answer ends the call. *Errors*: [`CallError`].
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::StatusCode;
+use http_body_util::BodyExt;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wattle_capability::{Body, CallContext};
+
+use crate::actor::{Actor, Admitted};
+use crate::outgoing::into_guest;
+use crate::reply::{self, Reply};
+use crate::state::{self, Ongoing, State};
+
+/// Why a call has no answer, or only a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// Not begun: the same call may go to another host at once.
+    #[error("the {what} runs as many calls as it may")]
+    Overloaded { what: &'static str },
+    #[error("the deadline passed {}", if *begun { "while the call ran" } else { "before the call began" })]
+    DeadlineExceeded { begun: bool },
+    #[error("the component does not export wasi:http/incoming-handler")]
+    NotHttp,
+    #[error("the request cannot be given to a component: {reason}")]
+    BadRequest { reason: String },
+    /// The guest did something it may not, or gave up: `unreachable`, out of bounds, stack
+    /// overflow.
+    #[error("the component trapped: {reason}")]
+    Trap { reason: String },
+    /// As [`Trap`](Self::Trap), after it was refused memory it asked for.
+    #[error(
+        "the component trapped after {wanted} bytes of memory were refused; its limit is {limit}"
+    )]
+    Memory { wanted: usize, limit: usize },
+    #[error("the component exited with status {status}")]
+    Exit { status: i32 },
+    #[error("the component ended without an answer")]
+    NoAnswer,
+    /// The guest answered with an error of `wasi:http` instead of a response.
+    #[error("the component answered with an error: {error}")]
+    Answered { error: String },
+    /// A defect of ours.
+    #[error("the host failed: {reason}")]
+    Internal { reason: String },
+}
+
+impl CallError {
+    /// Stable; `docs/errors/WT-ENGINE.md` says what would help.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Overloaded { .. } => "WT-ENGINE-OVERLOADED",
+            Self::DeadlineExceeded { .. } => "WT-ENGINE-DEADLINE",
+            Self::NotHttp => "WT-ENGINE-NOT-HTTP",
+            Self::BadRequest { .. } => "WT-ENGINE-BAD-REQUEST",
+            Self::Trap { .. } => "WT-ENGINE-TRAP",
+            Self::Memory { .. } => "WT-ENGINE-MEMORY",
+            Self::Exit { .. } => "WT-ENGINE-EXIT",
+            Self::NoAnswer => "WT-ENGINE-NO-ANSWER",
+            Self::Answered { .. } => "WT-ENGINE-ANSWERED",
+            Self::Internal { .. } => "WT-ENGINE-INTERNAL",
+        }
+    }
+
+    /// Whether the guest may have done something. If not, the same call may be made elsewhere.
+    pub fn begun(&self) -> bool {
+        match self {
+            Self::Overloaded { .. } | Self::NotHttp | Self::BadRequest { .. } => false,
+            Self::DeadlineExceeded { begun } => *begun,
+            _ => true,
+        }
+    }
+
+    /// What an HTTP client is told.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::NotHttp => StatusCode::NOT_FOUND,
+            Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
+            Self::Answered { .. } => StatusCode::BAD_GATEWAY,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// How long a client that was refused under load should wait.
+    pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+}
+
+impl Actor {
+    /// Answers one HTTP request in a fresh instance.
+    ///
+    /// Returns when the guest has set the head of its answer; the instance lives until the body
+    /// ended or is dropped. The call ends at the deadline of `ctx` or after the actor's own
+    /// maximum, whichever comes first; dropping the future or the body ends it too.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]. What goes wrong after the head is an error of the body.
+    pub async fn http(
+        &self,
+        mut ctx: CallContext,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, CallError> {
+        let proxy = self.loaded.proxy().ok_or(CallError::NotHttp)?.clone();
+        let now = Instant::now();
+        ctx.deadline = ctx.deadline.min(now + self.core.limits.execution_max);
+        if ctx.deadline <= now {
+            return Err(CallError::DeadlineExceeded { begun: false });
+        }
+        let admitted = self.admit(&ctx)?;
+        let expected = reply::Expected::to(request.method());
+        let mut call = Call::new(self, ctx, admitted);
+
+        let (head, answered) = oneshot::channel();
+        let bad_request =
+            |error: wasmtime::Error| CallError::BadRequest { reason: error.to_string() };
+        let mut http = call.store.data_mut().http();
+        let scheme = scheme(request.uri());
+        let request = request.map(|body| body.map_err(|error| into_guest(&error)));
+        let request = http.new_incoming_request(scheme, request).map_err(bad_request)?;
+        let response = http.new_response_outparam(head).map_err(bad_request)?;
+
+        let running = Running::start(call.drive(async move |store: &mut Store<State>| {
+            let instance = proxy.instantiate_async(&mut *store).await?;
+            instance.wasi_http_incoming_handler().call_handle(store, request, response).await
+        }));
+        match answered.await {
+            Ok(Ok(response)) => Ok(Reply::of(response, running, expected)),
+            Ok(Err(code)) => Err(CallError::Answered { error: code.to_string() }),
+            // The store is gone, and with it the guest's chance to answer.
+            Err(_) => Err(running.ended().await.err().unwrap_or(CallError::NoAnswer)),
+        }
+    }
+}
+
+fn scheme(uri: &http::Uri) -> Scheme {
+    if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { Scheme::Https } else { Scheme::Http }
+}
+
+/// A call that is admitted and has its store.
+pub(crate) struct Call {
+    pub(crate) store: Store<State>,
+    admitted: Admitted,
+    actor: Actor,
+    ongoing: Arc<Ongoing>,
+}
+
+/// Fails the call unless it ends well; the drop of an aborted task is a bad end too.
+struct Fate(Option<Arc<Ongoing>>);
+
+impl Drop for Fate {
+    fn drop(&mut self) {
+        if let Some(ongoing) = &self.0 {
+            ongoing.fail();
+        }
+    }
+}
+
+impl Call {
+    pub(crate) fn new(actor: &Actor, ctx: CallContext, admitted: Admitted) -> Self {
+        let ongoing = Ongoing::new(ctx);
+        let engine = &actor.loaded.engine.wasmtime;
+        let store = state::store(engine, actor.core.clone(), ongoing.clone());
+        Self { store, admitted, actor: actor.clone(), ongoing }
+    }
+
+    /// Makes an instance and runs `work` in it, to its end or the deadline, and then gives
+    /// everything back. The deadline covers making the instance too: that runs guest code.
+    pub(crate) async fn drive<T>(
+        self,
+        work: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        // Bound in this order so that, if the task is aborted, the call is known to have failed
+        // before its store goes, and the store goes before its permit.
+        let (admitted, actor, deadline) = (self.admitted, self.actor, self.ongoing.ctx.deadline);
+        let mut store = self.store;
+        let mut fate = Fate(Some(self.ongoing));
+        let turn = actor.loaded.engine.lane.enter(&mut store);
+        let driven = timeout_at(deadline, turn.drive(work(&mut store))).await;
+        let outcome = match driven {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(classify(&error, store.data())),
+            Err(_) => Err(CallError::DeadlineExceeded { begun: true }),
+        };
+        let id = &actor.core.id;
+        match &outcome {
+            Ok(_) => tracing::debug!(actor = %id, used = ?turn.used(), "call ended"),
+            Err(error) => tracing::warn!(
+                actor = %id, used = ?turn.used(), code = error.code(), %error, "call failed"
+            ),
+        }
+        if outcome.is_ok() {
+            fate.0 = None;
+        }
+        // In this order: a permit is free only when what it stands for is.
+        drop(fate);
+        drop(store);
+        drop(admitted);
+        outcome
+    }
+}
+
+fn classify(error: &wasmtime::Error, state: &State) -> CallError {
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return CallError::Exit { status: exit.0 };
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return CallError::Overloaded { what: "host" };
+    }
+    if let Some(refused) = state.meter.refused() {
+        return CallError::Memory { wanted: refused.wanted, limit: refused.limit };
+    }
+    let reason = match error.downcast_ref::<Trap>() {
+        Some(trap) => trap.to_string(),
+        None => error.root_cause().to_string(),
+    };
+    CallError::Trap { reason }
+}
+
+/// The task of a call. Dropping it ends the call.
+#[derive(Debug)]
+pub(crate) struct Running {
+    task: JoinHandle<Result<(), CallError>>,
+    ends_with_us: bool,
+}
+
+impl Running {
+    fn start(call: impl Future<Output = Result<(), CallError>> + Send + 'static) -> Self {
+        Self { task: tokio::spawn(call.in_current_span()), ends_with_us: true }
+    }
+
+    /// How it ended, once it has. Not to be polled again after that.
+    pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        Pin::new(&mut self.task).poll(cx).map(|joined| {
+            joined.unwrap_or_else(|error| Err(CallError::Internal { reason: error.to_string() }))
+        })
+    }
+
+    async fn ended(mut self) -> Result<(), CallError> {
+        poll_fn(|cx| self.poll_ended(cx)).await
+    }
+
+    /// Lets the call end by itself, at its deadline at the latest: nobody waits for it any more,
+    /// and everything it had to say arrived.
+    pub(crate) fn let_go(&mut self) {
+        self.ends_with_us = false;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.ends_with_us {
+            self.task.abort();
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Components, an engine to run them on, and what they are bound to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use tempfile::TempDir;
+use tokio::time::Instant;
+use wattle_capability::keyvalue::testing::InMemoryStores;
+use wattle_capability::log::{Log, LogLine};
+use wattle_capability::{
+    Body, BodyError, CallContext, KeyValue, Outbound, StoreScope, body, outbound,
+};
+use wattle_engine::{
+    Actor, ActorConfig, ActorLimits, CacheConfig, CacheKey, CallError, Engine, EngineConfig, Loaded,
+};
+use wattle_trust::{KeyPair, SignRequest, TrustFile, TrustPolicy, VerifiedComponent, claims};
+use wattle_types::{Role, SpecLimits};
+
+/// Time enough for a call that should answer, on a machine that is busy with other tests.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A component that `cargo xtask guests` has built.
+pub(crate) fn guest(name: &str) -> Vec<u8> {
+    let beside = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests");
+    let dir = std::env::var_os("WATTLE_GUESTS").map_or_else(beside, PathBuf::from);
+    let path = dir.join(format!("{name}.wasm"));
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run cargo xtask guests", path.display()))
+}
+
+pub(crate) fn wat(text: &str) -> Vec<u8> {
+    ::wat::parse_str(text).unwrap()
+}
+
+/// Signs and verifies as an author and a host would. The same bytes have the same digest.
+pub(crate) fn verified(component: &[u8]) -> VerifiedComponent {
+    static ISSUER: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate(Role::Account).unwrap());
+    static MODULE: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate(Role::Module).unwrap());
+    static NOW: LazyLock<u64> =
+        LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
+    let request = SignRequest::new(MODULE.public().try_into().unwrap(), "test");
+    let signed = claims::sign(component, &request, &ISSUER, *NOW).unwrap();
+    let trust = TrustFile::new().with_issuer(&ISSUER.public().try_into().unwrap(), "tests");
+    let policy = TrustPolicy::try_from(&trust).unwrap();
+    wattle_trust::verify(signed.into(), &policy, *NOW).unwrap()
+}
+
+/// A small engine of its own; compiled code is shared, so that each guest is compiled once.
+pub(crate) fn engine() -> Engine {
+    engine_of(EngineConfig { permits: 16, nested_permits: 8, ..EngineConfig::default() })
+}
+
+pub(crate) fn engine_of(mut config: EngineConfig) -> Engine {
+    static CACHE: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+    let cache = CacheConfig { dir: CACHE.path().join("cache"), key: CacheKey::derive(b"tests") };
+    config.cache = Some(cache);
+    Engine::new(config).unwrap()
+}
+
+/// What an actor is made of; change what a test is about.
+pub(crate) struct Setup {
+    pub(crate) engine: Engine,
+    pub(crate) id: &'static str,
+    pub(crate) config: BTreeMap<String, String>,
+    pub(crate) keyvalue: Arc<dyn KeyValue>,
+    pub(crate) outbound: Arc<dyn Outbound>,
+    pub(crate) log: Arc<Heard>,
+    pub(crate) limits: ActorLimits,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        Self {
+            engine: engine(),
+            id: "exerciser",
+            config: BTreeMap::new(),
+            keyvalue: Arc::new(InMemoryStores::default()),
+            outbound: Arc::new(outbound::Closed),
+            log: Arc::default(),
+            limits: ActorLimits::default(),
+        }
+    }
+
+    pub(crate) fn limited(limits: SpecLimits) -> Self {
+        Self { limits: ActorLimits::try_from(&limits).unwrap(), ..Self::new() }
+    }
+
+    pub(crate) async fn run(self, name: &str) -> Actor {
+        let loaded = self.engine.load(verified(&guest(name))).await.unwrap();
+        self.actor(loaded)
+    }
+
+    pub(crate) fn actor(self, loaded: Arc<Loaded>) -> Actor {
+        let config = ActorConfig {
+            id: self.id.parse().unwrap(),
+            config: self.config,
+            keyvalue: self.keyvalue,
+            scope: StoreScope::App("tests".parse().unwrap()),
+            outbound: self.outbound,
+            log: self.log,
+            limits: self.limits,
+            count: 1,
+        };
+        Actor::new(loaded, config)
+    }
+}
+
+/// The exerciser with everything as it is by default.
+pub(crate) async fn exerciser() -> Actor {
+    Setup::new().run("exerciser").await
+}
+
+pub(crate) fn outside(actor: &Actor, patience: Duration) -> CallContext {
+    CallContext::outside(actor.id().clone(), Instant::now() + patience)
+}
+
+pub(crate) fn request(target: &str) -> Request<Body> {
+    Request::get(format!("http://example.test{target}")).body(body::empty()).unwrap()
+}
+
+/// The whole answer to a GET.
+pub(crate) async fn get(actor: &Actor, target: &str) -> Result<(StatusCode, String), CallError> {
+    let response = actor.http(outside(actor, PATIENCE), request(target)).await?;
+    let status = response.status();
+    Ok((status, text(response).await.unwrap()))
+}
+
+/// The text of a 200.
+pub(crate) async fn ok(actor: &Actor, target: &str) -> String {
+    let (status, text) = get(actor, target).await.unwrap();
+    assert_eq!(status, StatusCode::OK, "{target}: {text}");
+    text
+}
+
+pub(crate) async fn text(response: http::Response<Body>) -> Result<String, BodyError> {
+    let bytes: Bytes = response.into_body().collect().await?.to_bytes();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Waits until something is so, and says what it was waiting for if it never is.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Remembers what actors say.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Log for Heard {
+    fn line(&self, line: LogLine<'_>) {
+        let LogLine { actor, source, level, context, message } = line;
+        let line = format!("{actor} {source:?} {level:?} {context:?} {message}");
+        self.0.lock().unwrap().push(line);
+    }
+}

@@ -1,0 +1,99 @@
+//! A host that is asked to leave: what is in flight is finished, and nothing is lost.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use wattle_tests::{Lattice, Look, begin, get, guest, manifest, wait_until};
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// Enough that some are in flight at every moment.
+const CALLERS: usize = 8;
+
+#[tokio::test]
+async fn an_answer_that_was_begun_before_sigterm_is_finished() {
+    let mut lattice = Lattice::start(&[("leaves", "a")]).await;
+    let image = lattice.signed("exerciser", &guest("exerciser"));
+    lattice.deploy(&manifest("slow", &[("exerciser", &image, Some("/"))])).await.fine();
+    lattice.until_status("slow", "deployed").await;
+    let door = lattice.host("leaves").listener;
+    let mut begun = Vec::new();
+    for _ in 0..CALLERS {
+        let answer = begin(door, "localhost", "/slow?times=20&ms=100").await.expect("it answers");
+        assert_eq!(answer.status, 200);
+        begun.push(answer);
+    }
+
+    let leaving = &mut lattice.host_mut("leaves").process;
+    leaving.signal(Signal::TERM);
+    let whole: String = (0..20).map(|piece| format!("{piece} ")).collect();
+    for answer in begun {
+        assert_eq!(answer.whole().await.expect("it is not cut short").body, whole);
+    }
+    let status = leaving.end(WITHIN).await;
+    assert!(status.success(), "{status}: {}", leaving.log());
+}
+
+#[tokio::test]
+async fn sigterm_under_load_loses_no_answer_and_exits_with_0() {
+    let mut lattice = Lattice::start(&[("leaves", "a"), ("stays", "b")]).await;
+    let image = lattice.signed("counter", &guest("http-counter"));
+    let mut app = manifest("visits", &[("counter", &image, Some("/"))]);
+    // On both, so that whoever asks at the one that stays is always answered.
+    app["spec"]["components"][0]["traits"][0]["type"] = "daemonscaler".into();
+    lattice.deploy(&app).await.fine();
+    lattice.until_status("visits", "deployed").await;
+    let door = lattice.host("stays").listener;
+    wait_until("both hosts run it", WITHIN, async || {
+        let hosts = lattice.hosts_of("visits-counter").await;
+        Look::some((hosts.len() == 2).then_some(()), || format!("{hosts:?}"))
+    })
+    .await;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let answered = Arc::new(AtomicU32::new(0));
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+            tokio::spawn(async move {
+                let mut lost = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    match get(door, "/").await {
+                        Ok(answer) if answer.status == 200 => {
+                            answered.fetch_add(1, Ordering::Relaxed);
+                        }
+                        other => lost.push(format!("{other:?}")),
+                    }
+                }
+                lost
+            })
+        })
+        .collect();
+    until_answered(&answered, 50).await;
+
+    let leaving = &mut lattice.host_mut("leaves").process;
+    leaving.signal(Signal::TERM);
+    let status = leaving.end(WITHIN).await;
+    assert!(status.success(), "{status}: {}", leaving.log());
+
+    until_answered(&answered, answered.load(Ordering::Relaxed) + 50).await;
+    stop.store(true, Ordering::Relaxed);
+    for caller in callers {
+        let lost = caller.await.expect("a caller does not panic");
+        assert!(lost.is_empty(), "answers were lost: {lost:?}");
+    }
+}
+
+async fn until_answered(answered: &AtomicU32, count: u32) {
+    wait_until(&format!("{count} requests were answered"), WITHIN, async || {
+        let now = answered.load(Ordering::Relaxed);
+        Look::some((count <= now).then_some(()), || now.to_string())
+    })
+    .await;
+}
