@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use wattle_lattice::call::{
     CallBody, CallReply, CallRequest, Caller, HttpRequest, Limits, Outcome, ReplyBody, Trace,
 };
@@ -74,7 +74,10 @@ async fn call(
 ) -> Result<http::Response<Bytes>> {
     let connection = &lattice.connection;
     let limits = Limits { message_bytes_max: connection.max_payload(), ..Limits::default() };
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    // A component may rely on a host header, and the id is the only name there is.
+    let authority = HeaderValue::from_str(id.as_str()).expect("ids are letters, digits, - and _");
+    parts.headers.entry(header::HOST).or_insert(authority);
     let TraceContext { traceparent, tracestate } = TraceContext::current();
     let call = CallRequest {
         actor: id.clone(),

@@ -70,7 +70,19 @@ impl Lattice {
             .collect();
         let lattice = Self { hosts, controller, nats, issuer, folder };
         lattice.until_joined(lattice.hosts.len()).await;
+        lattice.until_led().await;
         lattice
+    }
+
+    /// Waits until a controller leads: before that it answers nobody.
+    pub async fn until_led(&self) {
+        wait_until("a controller leads", UP_WITHIN, async || {
+            let said = self.wattle(["app", "list"]).await;
+            Look::some((said.code == Some(0)).then_some(()), || {
+                format!("{said:?}; {}", self.logs())
+            })
+        })
+        .await;
     }
 
     /// Waits until so many hosts answer.

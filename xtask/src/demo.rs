@@ -143,11 +143,11 @@ fn outlive(
     let after = next_count(door, story, interrupt, BACK_WITHIN)?;
     let took = killed.elapsed().as_secs_f64();
     ensure!(before < after, "the count was {before} before the kill and is {after} after it");
-    let placed = interrupt.wait_for("the new place", PLACED_WITHIN, || local.placed(EXAMPLE))?;
     story.good(format_args!(
-        "answered again after {took:.2} s, now from {}; the count went on from {before} to {after}",
-        placed.on.name
+        "answered again after {took:.2} s; the count went on from {before} to {after}"
     ));
+    let placed = interrupt.wait_for("the new place", PLACED_WITHIN, || local.placed(EXAMPLE))?;
+    story.good(format_args!("the actor runs on {} (zone={})", placed.on.name, placed.on.zone));
     Ok(())
 }
 

@@ -113,6 +113,7 @@ impl LocalLattice {
             self.start_host(name, zone)?;
         }
         let hosts = self.until_joined(interrupt)?;
+        self.until_led(interrupt)?;
         story.step(format_args!("a controller and {} hosts are in the lattice:", hosts.len()));
         for host in hosts {
             let listener = self.listener(&host.name)?;
@@ -129,6 +130,17 @@ impl LocalLattice {
             Ok(match self.wattle.hosts() {
                 Ok(hosts) if hosts.len() == count => Look::Met(hosts),
                 Ok(hosts) => Look::NotYet(format!("{} of {count} hosts", hosts.len())),
+                Err(error) => Look::NotYet(format!("{error:#}")),
+            })
+        })
+    }
+
+    /// Waits until the controller leads: before that it decides nothing and answers nobody.
+    fn until_led(&mut self, interrupt: &Interrupt) -> Result<()> {
+        interrupt.wait_for("the controller to lead", UP_WITHIN, || {
+            self.fail_if_any_ended()?;
+            Ok(match self.wattle.json(&["app", "list"]) {
+                Ok(_) => Look::Met(()),
                 Err(error) => Look::NotYet(format!("{error:#}")),
             })
         })

@@ -26,16 +26,33 @@ use wattle_types::{AppHead, Key};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Store this manifest, YAML or JSON, as the next revision.
-    Put { text: String },
+    Put {
+        text: String,
+    },
     /// One manifest; the newest unless a version is named.
-    Get { name: AppName, version: Option<String> },
+    Get {
+        name: AppName,
+        version: Option<String>,
+    },
     List,
-    Versions { name: AppName },
-    Deploy { name: AppName, version: Option<String> },
-    Undeploy { name: AppName },
+    Versions {
+        name: AppName,
+    },
+    Deploy {
+        name: AppName,
+        version: Option<String>,
+    },
+    Undeploy {
+        name: AppName,
+    },
     /// One version, or the whole application.
-    Delete { name: AppName, version: Option<String> },
-    Status { name: AppName },
+    Delete {
+        name: AppName,
+        version: Option<String>,
+    },
+    Status {
+        name: AppName,
+    },
 }
 
 impl Command {
@@ -82,7 +99,9 @@ fn ask(question: &Command, mirror: &Mirror, view: &View<'_>) -> Answer {
             }
         }
         Command::Versions { name } => match mirror.head(name) {
-            Some(head) => Answer::Versions(head.revisions.iter().map(|of| version(head, of)).collect()),
+            Some(head) => {
+                Answer::Versions(head.revisions.iter().map(|of| version(head, of)).collect())
+            }
             None => not_found(name),
         },
         Command::Status { name } => match mirror.head(name) {

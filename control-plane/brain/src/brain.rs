@@ -170,7 +170,8 @@ impl Brain {
         if self.mirror.follow(key, seq, content) {
             self.reconcile.wake();
         }
-        if let Some(told) = host.and_then(|host| self.mirror.assignments.get(&host)?.value.as_ref()) {
+        if let Some(told) = host.and_then(|host| self.mirror.assignments.get(&host)?.value.as_ref())
+        {
             // Signed, so no host can make this up.
             let (host, epoch) = (told.assignment.host, told.assignment.epoch);
             self.lease.hear_epoch(epoch);
@@ -249,7 +250,8 @@ impl Brain {
         self.close_door(out);
         if let Some((request, _)) = self.underway.take() {
             // Another attempt of it may still have arrived before the lease went.
-            let text = "this controller no longer leads; whether the change was stored is not known";
+            let text =
+                "this controller no longer leads; whether the change was stored is not known";
             reply(out, request.id, Answer::Unknown(text.to_owned()));
         }
         for request in self.requests.drain(..) {
@@ -457,7 +459,8 @@ impl Brain {
         if self.fleet.take_changed() {
             self.reconcile.wake();
         }
-        let ready = self.mirror.is_current() && self.fleet.is_settled(now) && self.journal.is_idle();
+        let ready =
+            self.mirror.is_current() && self.fleet.is_settled(now) && self.journal.is_idle();
         if !ready || !self.reconcile.is_due(now) {
             return;
         }

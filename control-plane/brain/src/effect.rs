@@ -10,24 +10,45 @@ use crate::event::{OpId, RequestId};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Read the lease from the stream's leader. Answered by `LeaseRead`.
-    ReadLease { op: OpId },
+    ReadLease {
+        op: OpId,
+    },
     /// Write all of it or nothing. Answered by `Committed`; with many messages a batch takes
     /// longer, but an answer after [`lease::VALID_MS`](crate::lease::VALID_MS) is of no use.
-    Commit { op: OpId, writes: Vec<Write> },
+    Commit {
+        op: OpId,
+        writes: Vec<Write>,
+    },
     /// Keep the highest epoch on disk, before anything after this effect is done. Not answered.
-    RememberEpoch { epoch: Epoch },
+    RememberEpoch {
+        epoch: Epoch,
+    },
     /// Ask the host for any sign of life; an answer within 250 ms counts.
-    Probe { host: HostId },
-    AskInventory { host: HostId },
+    Probe {
+        host: HostId,
+    },
+    AskInventory {
+        host: HostId,
+    },
     /// Tell the host that its assignment has this sequence now.
-    Wake { host: HostId, at_least: u64 },
+    Wake {
+        host: HostId,
+        at_least: u64,
+    },
     /// Say to everyone, signed, who leads.
-    Announce { epoch: Epoch },
+    Announce {
+        epoch: Epoch,
+    },
     /// Find out whether somebody else answers the application API.
     AskWhoServes,
     /// Answer the application API, or cease to.
-    Serve { yes: bool },
-    Reply { request: RequestId, answer: Box<Answer> },
+    Serve {
+        yes: bool,
+    },
+    Reply {
+        request: RequestId,
+        answer: Box<Answer>,
+    },
     /// Something a person should know.
     Raise(Alarm),
     /// The lease was given back, or was not ours: nothing more will come.
@@ -70,32 +91,63 @@ impl Expect {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Alarm {
     /// The store holds less than hosts remember: it was restored or re-created.
-    StateLost { lease: Epoch, known: Epoch },
+    StateLost {
+        lease: Epoch,
+        known: Epoch,
+    },
     /// A host follows an assignment that the store does not have.
-    AssignmentLost { host: HostId },
+    AssignmentLost {
+        host: HostId,
+    },
     /// One generation with two contents.
-    AssignmentForked { host: HostId },
+    AssignmentForked {
+        host: HostId,
+    },
     /// An epoch so far ahead that nobody can have come by it honestly.
-    EpochImplausible { host: HostId, epoch: Epoch },
+    EpochImplausible {
+        host: HostId,
+        epoch: Epoch,
+    },
     /// Two processes beat under one id.
-    Cloned { host: HostId },
+    Cloned {
+        host: HostId,
+    },
     /// A host would lose these, and nothing known says that it should.
-    Withheld { host: HostId, ids: Vec<ActorId> },
+    Withheld {
+        host: HostId,
+        ids: Vec<ActorId>,
+    },
     /// The application's record cannot be read; what runs of it stays as it is.
-    AppUnreadable { app: AppName },
-    HostLost { host: HostId },
+    AppUnreadable {
+        app: AppName,
+    },
+    HostLost {
+        host: HostId,
+    },
     /// Many fell silent at once, which is the network's doing: they are replaced slowly.
-    SilenceOfMany { silent: usize, known: usize },
+    SilenceOfMany {
+        silent: usize,
+        known: usize,
+    },
     /// The lease asks for a newer controller.
-    TooOld { own: String, wanted: String },
+    TooOld {
+        own: String,
+        wanted: String,
+    },
     /// Another server answers the application API (a wadm, or another controller).
     ApiTaken,
     /// The planner broke its own promise; nothing was written.
-    PlanBroken { message: String },
+    PlanBroken {
+        message: String,
+    },
     /// Something to be written exceeds what the server takes in one message.
     TooLarge,
-    LeadershipLost { epoch: Epoch },
-    LeadershipTaken { epoch: Epoch },
+    LeadershipLost {
+        epoch: Epoch,
+    },
+    LeadershipTaken {
+        epoch: Epoch,
+    },
 }
 
 impl Alarm {

@@ -15,29 +15,55 @@ pub struct RequestId(pub u64);
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// Time passed. Ten times a second; `random` is where all randomness comes from.
-    Tick { random: u64 },
+    Tick {
+        random: u64,
+    },
     /// The link to NATS is there, for the first time or again.
     Connected,
     Disconnected,
     /// The follower of the control stream begins anew: what was known of the store is void.
     FollowReset,
     /// A message of the control stream.
-    Followed { key: Key, seq: u64, content: Content },
+    Followed {
+        key: Key,
+        seq: u64,
+        content: Content,
+    },
     /// Everything up to this sequence has been followed.
-    FollowedAll { seq: u64 },
+    FollowedAll {
+        seq: u64,
+    },
     /// The answer to [`Effect::ReadLease`](crate::Effect::ReadLease).
-    LeaseRead { op: OpId, reading: LeaseReading },
+    LeaseRead {
+        op: OpId,
+        reading: LeaseReading,
+    },
     /// The answer to [`Effect::Commit`](crate::Effect::Commit).
-    Committed { op: OpId, wrote: Wrote },
+    Committed {
+        op: OpId,
+        wrote: Wrote,
+    },
     Beat(Beat),
     /// The answer to [`Effect::AskInventory`](crate::Effect::AskInventory); none in time is none.
-    Inventoried { host: HostId, inventory: Option<Box<Inventory>> },
+    Inventoried {
+        host: HostId,
+        inventory: Option<Box<Inventory>>,
+    },
     /// The answer to [`Effect::Probe`](crate::Effect::Probe).
-    Probed { host: HostId, reply: ProbeReply },
+    Probed {
+        host: HostId,
+        reply: ProbeReply,
+    },
     /// The answer to [`Effect::AskWhoServes`](crate::Effect::AskWhoServes).
-    ServedByAnother { yes: bool },
+    ServedByAnother {
+        yes: bool,
+    },
     /// A client wants something.
-    Requested { request: RequestId, command: Command, at: Stamp },
+    Requested {
+        request: RequestId,
+        command: Command,
+        at: Stamp,
+    },
     /// Leave: give the lease back, so that another takes over at once.
     Stop,
 }
@@ -64,7 +90,10 @@ pub enum Content {
 /// What the leader of the stream (never a replica) says of the key `lease`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LeaseReading {
-    Found { seq: u64, bytes: Vec<u8> },
+    Found {
+        seq: u64,
+        bytes: Vec<u8>,
+    },
     /// The key was never written, or is gone.
     Absent,
     Failed,

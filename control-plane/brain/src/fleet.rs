@@ -21,8 +21,8 @@ use wattle_types::{Beat, HostId, Inventory};
 use crate::effect::{Alarm, Effect};
 use crate::event::ProbeReply;
 
-pub(crate) use host::{Host, Phase};
 use host::Verdict;
+pub(crate) use host::{Host, Phase};
 use outage::Outage;
 
 /// Ticks come ten times as often; a longer pause means that we were not running.

@@ -33,13 +33,25 @@ pub(crate) enum Purpose {
 /// A batch whose fate is known.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Settled {
-    Stored { purpose: Purpose, lease: Stored, lease_seq: u64, last_seq: u64, sent_at: Millis },
+    Stored {
+        purpose: Purpose,
+        lease: Stored,
+        lease_seq: u64,
+        last_seq: u64,
+        sent_at: Millis,
+    },
     /// Not stored: another key than the lease was stale. We still lead.
-    Refused { purpose: Purpose },
+    Refused {
+        purpose: Purpose,
+    },
     /// Not stored, and never will be: a message is too large.
-    TooLarge { purpose: Purpose },
+    TooLarge {
+        purpose: Purpose,
+    },
     /// Not stored, and the lease is no longer ours.
-    Lost { purpose: Purpose },
+    Lost {
+        purpose: Purpose,
+    },
 }
 
 #[derive(Debug, Default)]

@@ -88,7 +88,11 @@ struct Taking {
 pub(crate) enum Move {
     Read,
     /// Write this, if the lease still has this sequence.
-    Take { lease: Stored, seq: Option<u64>, lost: Option<Epoch> },
+    Take {
+        lease: Stored,
+        seq: Option<u64>,
+        lost: Option<Epoch>,
+    },
 }
 
 impl Lease {
@@ -237,7 +241,8 @@ impl Lease {
 impl Watch {
     fn look(&mut self, now: Millis, seq: Option<u64>) {
         let same = self.seen == Some(seq);
-        let watched = self.seen_at.map(|seen_at| now.since(seen_at)).filter(|gap| *gap <= WATCHED_MS);
+        let watched =
+            self.seen_at.map(|seen_at| now.since(seen_at)).filter(|gap| *gap <= WATCHED_MS);
         self.still_ms = if same { self.still_ms + watched.unwrap_or(0) } else { 0 };
         self.seen = Some(seq);
         self.seen_at = Some(now);

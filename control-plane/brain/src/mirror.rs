@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use wattle_types::stored;
 use wattle_types::{
-    ActorId, ActorSpec, AppHead, AppName, Application, Assignment, Digest, HostId, IdRecord, Key, Manifest,
-    Owner, Part, Revision, SpecHash,
+    ActorId, ActorSpec, AppHead, AppName, Application, Assignment, Digest, HostId, IdRecord, Key,
+    Manifest, Owner, Part, Revision, SpecHash,
 };
 
 use crate::effect::Expect;

@@ -148,7 +148,12 @@ impl Reconcile {
     }
 
     /// Wakes again whoever beats and has not taken over its assignment.
-    pub(crate) fn wake_laggards(&mut self, now: Millis, mirror: &Mirror, fleet: &Fleet) -> Vec<Effect> {
+    pub(crate) fn wake_laggards(
+        &mut self,
+        now: Millis,
+        mirror: &Mirror,
+        fleet: &Fleet,
+    ) -> Vec<Effect> {
         let mut effects = Vec::new();
         for (id, host) in fleet.hosts() {
             let Some(beat) = host.beat.as_ref().filter(|_| host.phase == Phase::Alive) else {

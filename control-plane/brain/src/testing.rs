@@ -103,8 +103,7 @@ pub(crate) struct TestHost {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let identity =
-            Identity { holder: "c1".to_owned(), boot: 1, version: "0.1.0".to_owned() };
+        let identity = Identity { holder: "c1".to_owned(), boot: 1, version: "0.1.0".to_owned() };
         let config = Config { lattice: lattice(), identity, epoch_known: Epoch::ZERO };
         let mut world = Self {
             now: Millis(10_000),

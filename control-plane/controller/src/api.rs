@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 use wattle_brain::apps::Command;
-use wattle_lattice::wadm::{DeleteRequest, DeployRequest, GetRequest};
 use wattle_lattice::subject::AppSubject;
+use wattle_lattice::wadm::{DeleteRequest, DeployRequest, GetRequest};
 use wattle_lattice::{Connection, Message, Pattern, ReplyTo, Subject};
 use wattle_tasks::{Chain, Tasks, TraceContext};
 
@@ -83,9 +83,8 @@ fn read(message: Message) -> Option<Asked> {
 fn command(op: &AppSubject, payload: &[u8]) -> Result<Command, String> {
     Ok(match op {
         AppSubject::Put => {
-            let text = std::str::from_utf8(payload).map_err(|error| {
-                format!("the manifest is not UTF-8 text: {error}")
-            })?;
+            let text = std::str::from_utf8(payload)
+                .map_err(|error| format!("the manifest is not UTF-8 text: {error}"))?;
             Command::Put { text: text.to_owned() }
         }
         AppSubject::Get { app } => {
@@ -114,7 +113,8 @@ fn body<T: DeserializeOwned + Default>(payload: &[u8]) -> Result<T, String> {
         return Ok(T::default());
     }
     let read: Result<Option<T>, _> = serde_json::from_slice(payload);
-    read.map(Option::unwrap_or_default).map_err(|error| format!("the request is malformed: {error}"))
+    read.map(Option::unwrap_or_default)
+        .map_err(|error| format!("the request is malformed: {error}"))
 }
 
 #[cfg(test)]

@@ -119,7 +119,8 @@ impl Hands {
 
     fn commit(&self, op: OpId, writes: Vec<Write>) {
         let store = self.store.clone();
-        let writes: Vec<store::Write> = writes.into_iter().map(|write| self.sealed(write)).collect();
+        let writes: Vec<store::Write> =
+            writes.into_iter().map(|write| self.sealed(write)).collect();
         self.learn("commit", async move {
             let wrote = match store.commit(&writes).await {
                 WriteOutcome::Ok(last_seq) => Wrote::Ok { last_seq },

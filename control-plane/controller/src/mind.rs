@@ -105,7 +105,9 @@ impl Mind {
                 self.last_request += 1;
                 let request = RequestId(self.last_request);
                 self.waiting.insert(request, (asked.op, asked.reply));
-                self.step(Event::Requested { request, command, at: stamp() }).instrument(span).await;
+                self.step(Event::Requested { request, command, at: stamp() })
+                    .instrument(span)
+                    .await;
             }
         }
     }

@@ -86,7 +86,8 @@ fn check_host(
         if !host.may_keep() || (more && !host.may_start()) {
             return Err(Broken::StartsWhereNothingMay { host: id, id: actor.clone() });
         }
-        let wanted = desired.actors.get(actor).filter(|wanted| wanted.what == What::Run(placed.spec));
+        let wanted =
+            desired.actors.get(actor).filter(|wanted| wanted.what == What::Run(placed.spec));
         let Some(wanted) = wanted else {
             return Err(Broken::NotDesired { host: id, id: actor.clone() });
         };

@@ -27,14 +27,17 @@ fn spread_groups(scaler: &Scaler, hosts: &[&HostView]) -> Vec<Group> {
         (0..hosts.len()).filter(|&index| fits(hosts[index])).collect()
     };
     if scaler.spread.is_empty() {
-        let anywhere = Group { spread: None, need: scaler.instances, hosts: matching(&Labels::new()) };
+        let anywhere =
+            Group { spread: None, need: scaler.instances, hosts: matching(&Labels::new()) };
         return vec![anywhere];
     }
     let counts = shares(scaler.instances, &scaler.spread);
     let entries = scaler.spread.iter().zip(counts).enumerate();
     entries
-        .map(|(index, (spread, need))| {
-            Group { spread: Some(index), need, hosts: matching(&spread.requirements) }
+        .map(|(index, (spread, need))| Group {
+            spread: Some(index),
+            need,
+            hosts: matching(&spread.requirements),
         })
         .collect()
 }

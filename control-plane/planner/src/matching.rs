@@ -42,7 +42,12 @@ impl<'a> Matching<'a> {
         }
     }
 
-    fn place<R: Ord>(&mut self, wanting: usize, room: &mut [u32], rank: &impl Fn(usize, u32, u32) -> R) -> bool {
+    fn place<R: Ord>(
+        &mut self,
+        wanting: usize,
+        room: &mut [u32],
+        rank: &impl Fn(usize, u32, u32) -> R,
+    ) -> bool {
         // From whom a group was reached: it may give its place on that host away.
         let mut reached: Vec<Option<(usize, usize)>> = vec![None; self.groups.len()];
         let mut queue = VecDeque::from([wanting]);

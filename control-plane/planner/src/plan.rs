@@ -64,8 +64,11 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     }
     let mut placing: Vec<Placing<'_>> = wanted
         .iter()
-        .map(|(id, spec, groups)| {
-            Placing { id, spec: *spec, groups, matching: Matching::new(groups, hosts.len()) }
+        .map(|(id, spec, groups)| Placing {
+            id,
+            spec: *spec,
+            groups,
+            matching: Matching::new(groups, hosts.len()),
         })
         .collect();
     for actor in &mut placing {
@@ -112,8 +115,11 @@ fn keep(actor: &mut Placing<'_>, hosts: &[&HostView], room: &mut [u32]) {
 }
 
 fn start(actor: &mut Placing<'_>, hosts: &[&HostView], room: &mut [u32]) {
-    let mut usable: Vec<u32> =
-        hosts.iter().zip(&*room).map(|(host, room)| if host.may_start() { *room } else { 0 }).collect();
+    let mut usable: Vec<u32> = hosts
+        .iter()
+        .zip(&*room)
+        .map(|(host, room)| if host.may_start() { *room } else { 0 })
+        .collect();
     let before = usable.clone();
     // Few of the same actor goes before much room: two instances on two hosts survive one.
     actor.matching.fill(&mut usable, |_, placed, room| (placed, Reverse(room)));

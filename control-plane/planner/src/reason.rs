@@ -106,7 +106,8 @@ fn explain(
         lacking.clone_from(requirements);
     }
     let first = lacking.keys().next();
-    let value = |host: &HostView| first.and_then(|key| host.about.as_ref()?.labels.get(key).cloned());
+    let value =
+        |host: &HostView| first.and_then(|key| host.about.as_ref()?.labels.get(key).cloned());
     let hosts = known.iter().map(|(_, id, host)| (name(id, host), value(host))).collect();
     Reason::NoMatch { spread, lacking, hosts }
 }
@@ -196,7 +197,11 @@ fn list(
     Ok(())
 }
 
-fn some(f: &mut fmt::Formatter<'_>, len: usize, items: impl Iterator<Item = String>) -> fmt::Result {
+fn some(
+    f: &mut fmt::Formatter<'_>,
+    len: usize,
+    items: impl Iterator<Item = String>,
+) -> fmt::Result {
     list(f, items.take(HOSTS_NAMED_MAX), ", ")?;
     match len.checked_sub(HOSTS_NAMED_MAX) {
         Some(more) if 0 < more => write!(f, " and {more} more"),

@@ -25,11 +25,17 @@ fn labels() -> impl Strategy<Value = Labels> {
 }
 
 fn scaler() -> impl Strategy<Value = Scaler> {
-    let spread = (labels(), 0..4u32)
-        .prop_map(|(requirements, weight)| Spread { name: "s".to_owned(), requirements, weight });
+    let spread = (labels(), 0..4u32).prop_map(|(requirements, weight)| Spread {
+        name: "s".to_owned(),
+        requirements,
+        weight,
+    });
     let kind = prop_oneof![3 => Just(ScalerKind::Spread), 1 => Just(ScalerKind::Daemon)];
-    (kind, 0..9u32, vec(spread, 0..4))
-        .prop_map(|(kind, instances, spread)| Scaler { kind, instances, spread })
+    (kind, 0..9u32, vec(spread, 0..4)).prop_map(|(kind, instances, spread)| Scaler {
+        kind,
+        instances,
+        spread,
+    })
 }
 
 fn desired() -> impl Strategy<Value = Desired> {

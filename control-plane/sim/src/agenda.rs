@@ -26,13 +26,4 @@ impl<T> Agenda<T> {
         let at = entry.key().0;
         (at < end).then(|| (at, entry.remove()))
     }
-
-    /// Nothing happens until then.
-    pub(crate) fn reach(&mut self, moment: Moment) {
-        self.now = self.now.max(moment);
-    }
-
-    pub(crate) fn clear_of(&mut self, unwanted: impl Fn(&J) -> bool) {
-        self.jobs.retain(|_, job| !unwanted(job));
-    }
 }

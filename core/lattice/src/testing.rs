@@ -22,14 +22,21 @@ pub struct NatsServer {
     child: Child,
     port: u16,
     dir: TempDir,
+    arguments: Vec<String>,
 }
 
 impl NatsServer {
     /// Starts one on a free port.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one on a free port, with further arguments.
+    pub fn start_with(arguments: &[&str]) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(|one| (*one).to_owned()).collect();
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
-        let child = spawn(dir.path(), -1);
-        let mut server = Self { child, port: 0, dir };
+        let child = spawn(dir.path(), -1, &arguments);
+        let mut server = Self { child, port: 0, dir, arguments };
         server.port = server.wait_for_port();
         server
     }
@@ -43,7 +50,8 @@ impl NatsServer {
     /// Starts one on that port.
     pub fn start_at(port: u16) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
-        let mut server = Self { child: spawn(dir.path(), port.into()), port, dir };
+        let child = spawn(dir.path(), port.into(), &[]);
+        let mut server = Self { child, port, dir, arguments: Vec::new() };
         assert_eq!(server.wait_for_port(), port, "nats-server listens where it was told to");
         server
     }
@@ -73,7 +81,7 @@ impl NatsServer {
     pub fn restart(&mut self) {
         self.kill();
         remove_ports_files(self.dir.path());
-        self.child = spawn(self.dir.path(), self.port.into());
+        self.child = spawn(self.dir.path(), self.port.into(), &self.arguments);
         let port = self.wait_for_port();
         assert_eq!(port, self.port, "nats-server listens where it did before");
     }
@@ -123,7 +131,7 @@ impl Drop for NatsServer {
     }
 }
 
-fn spawn(dir: &Path, port: i32) -> Child {
+fn spawn(dir: &Path, port: i32, arguments: &[String]) -> Child {
     let binary = std::env::var_os("WATTLE_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
     let log = std::fs::File::create(dir.join("log")).expect("a file in our own directory");
     Command::new(&binary)
@@ -132,6 +140,7 @@ fn spawn(dir: &Path, port: i32) -> Child {
         .arg(dir)
         .arg("--ports_file_dir")
         .arg(dir)
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn a_server_is_reached_only_if_the_actor_asks_and_the_host_allows() {
-        let cases: [(&[&str], &[&str], &str, u16, bool); 11] = [
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], &'a str, u16, bool);
+        let cases: [Case<'_>; 11] = [
             (&[], &[], "api.example", 443, false),
             (&["api.example"], &[], "api.example", 443, false),
             (&[], &["api.example"], "api.example", 443, false),

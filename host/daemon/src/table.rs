@@ -101,7 +101,7 @@ impl Table {
                 ServeState::Gone => None,
                 state => Some(Entry { state, routes: entry.routes }),
             };
-            heard.routes_changed |= self.set(&delta.host, entry.actor, entry.revision, new, now);
+            heard.routes_changed |= self.set(&delta.host, &entry.actor, entry.revision, new, now);
         }
         heard
     }
@@ -213,7 +213,7 @@ impl Table {
     fn set(
         &mut self,
         host_id: &HostId,
-        actor: ActorId,
+        actor: &ActorId,
         revision: SpecHash,
         new: Option<Entry>,
         now: Millis,
@@ -226,11 +226,11 @@ impl Table {
             None => revisions.remove(&revision),
         };
         if revisions.is_empty() {
-            host.actors.remove(&actor);
-            if let Some(hosts) = self.by_actor.get_mut(&actor) {
+            host.actors.remove(actor);
+            if let Some(hosts) = self.by_actor.get_mut(actor) {
                 hosts.remove(host_id);
                 if hosts.is_empty() {
-                    self.by_actor.remove(&actor);
+                    self.by_actor.remove(actor);
                 }
             }
         } else {
@@ -284,7 +284,7 @@ impl Table {
             .flat_map(|(actor, revisions)| revisions.keys().map(|hash| (actor.clone(), *hash)))
             .collect();
         for (actor, revision) in entries {
-            self.set(host, actor, revision, None, now);
+            self.set(host, &actor, revision, None, now);
         }
     }
 

@@ -16,9 +16,20 @@ pub enum Answer {
     Models(Vec<Summary>),
     Versions(Vec<VersionSummary>),
     /// What should run is recorded; it will.
-    Deployed { name: AppName, version: String, message: String },
-    Undeployed { name: AppName, message: String },
-    Deleted { name: AppName, undeployed: bool, message: String },
+    Deployed {
+        name: AppName,
+        version: String,
+        message: String,
+    },
+    Undeployed {
+        name: AppName,
+        message: String,
+    },
+    Deleted {
+        name: AppName,
+        undeployed: bool,
+        message: String,
+    },
     /// There was nothing to delete.
     NothingToDo(String),
     Status(Box<AppStatus>),

@@ -66,7 +66,9 @@ fn claim_ids(
         match record.map(|record| &record.owner) {
             Some(Owner::App(owner)) if owner == name => continue,
             Some(owner @ (Owner::Manual | Owner::Session)) => {
-                return Err(format!("{id} belongs to {owner}; stop it there, or choose another id"));
+                return Err(format!(
+                    "{id} belongs to {owner}; stop it there, or choose another id"
+                ));
             }
             Some(Owner::App(_)) | None => {}
         }
@@ -105,7 +107,8 @@ fn contested_route(name: &AppName, application: &Application, mirror: &Mirror) -
         taken.extend(routes.map(|route| (route, &head.name)));
     }
     actors(application).find_map(|(id, spec)| {
-        let (route, owner) = spec.routes.iter().find_map(|route| Some((route, taken.get(route)?)))?;
+        let (route, owner) =
+            spec.routes.iter().find_map(|route| Some((route, taken.get(route)?)))?;
         Some(format!(
             "{id} wants route {route}, which application {owner} has; undeploy that application, \
              or choose another path or host"
@@ -115,7 +118,8 @@ fn contested_route(name: &AppName, application: &Application, mirror: &Mirror) -
 
 pub(super) fn undeploy(name: &AppName, mirror: &Mirror) -> Decision {
     let Some(head) = mirror.head(name) else { return Decision::Answer(unknown(name, mirror)) };
-    let Some(version) = deployed_version(head).or_else(|| head.deployed.map(|_| String::new())) else {
+    let Some(version) = deployed_version(head).or_else(|| head.deployed.map(|_| String::new()))
+    else {
         let message = format!("{name} is not deployed");
         return Decision::Answer(Answer::Undeployed { name: name.clone(), message });
     };
@@ -147,7 +151,8 @@ pub(super) fn delete(name: &AppName, version: Option<&str>, mirror: &Mirror) -> 
     });
     let mut writes = vec![write_head(&next, mirror)];
     writes.extend(gone);
-    let what = version.map_or_else(|| name.to_string(), |version| format!("version {version} of {name}"));
+    let what =
+        version.map_or_else(|| name.to_string(), |version| format!("version {version} of {name}"));
     let also = if undeployed { " and undeployed it" } else { "" };
     let message = format!("Deleted {what}{also}");
     let answer = Answer::Deleted { name: name.clone(), undeployed, message };

@@ -35,7 +35,8 @@ impl View<'_> {
             let (kind, message) = match head.deployed {
                 None => (StatusKind::Undeployed, self.still_stopping(head)),
                 Some(_) => {
-                    let message = "its stored manifest is unreadable; what runs of it is left alone";
+                    let message =
+                        "its stored manifest is unreadable; what runs of it is left alone";
                     (StatusKind::Failed, message.to_owned())
                 }
             };
@@ -52,16 +53,16 @@ impl View<'_> {
     }
 
     fn still_stopping(&self, head: &AppHead) -> String {
-        let ours = |report: &&ActorReport| {
-            matches!(&report.owner, wattle_types::Owner::App(app) if *app == head.name)
-        };
+        let ours = |report: &&ActorReport| matches!(&report.owner, wattle_types::Owner::App(app) if *app == head.name);
         let running: u32 = self
             .fleet
             .hosts()
             .values()
             .filter(|host| host.phase == Phase::Alive)
             .filter_map(|host| host.inventory.as_ref())
-            .map(|inventory| inventory.actors.iter().filter(ours).map(|report| report.count).sum::<u32>())
+            .map(|inventory| {
+                inventory.actors.iter().filter(ours).map(|report| report.count).sum::<u32>()
+            })
             .sum();
         if running == 0 { String::new() } else { format!("{running} instances are still ending") }
     }
@@ -137,9 +138,9 @@ impl View<'_> {
             let host = self.fleet.hosts().get(host_id);
             let name = host.and_then(Host::name).map_or_else(|| host_id.to_string(), str::to_owned);
             // An actor has several reports while one revision takes over from another.
-            let report = host
-                .and_then(|host| host.inventory.as_ref())
-                .and_then(|inventory| inventory.actors.iter().find(|report| report.id == *id && report.spec == spec));
+            let report = host.and_then(|host| host.inventory.as_ref()).and_then(|inventory| {
+                inventory.actors.iter().find(|report| report.id == *id && report.spec == spec)
+            });
             let silent = host.is_none_or(|host| host.phase != Phase::Alive);
             let ready = match report {
                 _ if silent => {

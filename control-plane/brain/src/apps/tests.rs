@@ -26,7 +26,9 @@ fn manifests_are_stored_as_revisions() {
     let mut world = World::leading(1);
     let results: Vec<_> = ["v1", "v2"]
         .map(|version| match world.put(&manifest("shop", version, &[("web", "")])) {
-            Answer::Put { result, version, total_versions, .. } => (result, version, total_versions),
+            Answer::Put { result, version, total_versions, .. } => {
+                (result, version, total_versions)
+            }
             other => panic!("{other:?}"),
         })
         .to_vec();
@@ -172,10 +174,8 @@ fn deleting_a_version_that_does_not_run_stops_nothing() {
     let mut world = World::leading(1);
     world.put_and_deploy("shop", "v1", &[("web", "")]);
     world.put(&manifest("shop", "v2", &[("web", "")]));
-    let delete = |version: &str| Command::Delete {
-        name: name("shop"),
-        version: Some(version.to_owned()),
-    };
+    let delete =
+        |version: &str| Command::Delete { name: name("shop"), version: Some(version.to_owned()) };
     assert!(matches!(world.ask(delete("v2")), Answer::Deleted { undeployed: false, .. }));
     assert!(matches!(world.ask(delete("v3")), Answer::NothingToDo(_)));
     assert!(matches!(world.ask(delete("v1")), Answer::Deleted { undeployed: true, .. }));
@@ -217,7 +217,10 @@ fn the_status_says_what_waits_and_what_would_help() {
         .collect();
     assert_eq!(by_name[0], ("web", StatusKind::Deployed, 1, ""));
     assert_eq!(by_name[1].1, StatusKind::Waiting);
-    assert!(by_name[1].3.contains("no host has zone=edge (spread e): h0 has zone=z0"), "{status:?}");
+    assert!(
+        by_name[1].3.contains("no host has zone=edge (spread e): h0 has zone=z0"),
+        "{status:?}"
+    );
     assert_eq!(by_name[2].1, StatusKind::Failed);
     assert!(by_name[2].3.contains("which nothing provides [WT-ENGINE-IMPORTS]"), "{status:?}");
     // A host that has it joins.
@@ -295,8 +298,6 @@ fn who_does_not_lead_answers_nothing() {
     let request = RequestId(1);
     let asked = Event::Requested { request, command: Command::List, at: Stamp::default() };
     let effects = world.brain.step(world.now, asked);
-    let refused = |effect: &Effect| {
-        matches!(effect, Effect::Reply { answer, .. } if matches!(**answer, Answer::Unavailable(_)))
-    };
+    let refused = |effect: &Effect| matches!(effect, Effect::Reply { answer, .. } if matches!(**answer, Answer::Unavailable(_)));
     assert!(effects.iter().any(refused), "{effects:?}");
 }

@@ -136,8 +136,9 @@ fn nothing_is_decided_before_the_own_write_was_followed() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Reply { .. })));
     // The same again, before the follower brought the first: not decided from what was before.
     let again = RequestId(71);
-    let effects =
-        world.brain.step(world.now, Event::Requested { request: again, command, at: Stamp::default() });
+    let effects = world
+        .brain
+        .step(world.now, Event::Requested { request: again, command, at: Stamp::default() });
     assert!(effects.is_empty(), "{effects:?}");
     for (seq, write) in (first..).zip(writes) {
         let crate::Payload::Plain(bytes) = &write.payload else { panic!("{write:?}") };
@@ -145,7 +146,9 @@ fn nothing_is_decided_before_the_own_write_was_followed() {
         let content = Content::Value(bytes.clone());
         world.event(Event::Followed { key: write.key.clone(), seq, content });
     }
-    assert!(matches!(&world.answers[&again], Answer::Refused(text) if text.contains("already exists")));
+    assert!(
+        matches!(&world.answers[&again], Answer::Refused(text) if text.contains("already exists"))
+    );
 }
 
 #[test]

@@ -219,7 +219,8 @@ impl Host {
     /// Whether it beats and its inventory is not the one it speaks of.
     pub(super) fn lacks_inventory(&self) -> bool {
         let Some(beat) = &self.beat else { return false };
-        let current = |known: &Inventory| known.boot == beat.boot && beat.inventory <= known.revision;
+        let current =
+            |known: &Inventory| known.boot == beat.boot && beat.inventory <= known.revision;
         self.phase == Phase::Alive && !self.inventory.as_deref().is_some_and(current)
     }
 
@@ -244,8 +245,8 @@ impl Host {
             return if lost { HostStatus::Lost } else { HostStatus::Suspect };
         };
         // What it says of itself is of an earlier process, or of two.
-        let unsure =
-            self.is_cloned(now) || self.inventory.as_ref().is_none_or(|known| known.boot != beat.boot);
+        let unsure = self.is_cloned(now)
+            || self.inventory.as_ref().is_none_or(|known| known.boot != beat.boot);
         match self.phase {
             Phase::Lost => HostStatus::Lost,
             _ if beat.draining => HostStatus::Draining,

@@ -71,9 +71,13 @@ impl Scene {
                 self.probes += 1;
                 let index = self.index(id);
                 match self.dead.get(&index) {
-                    Some(Dead::Process) => self.fleet.probed(self.now, id, ProbeReply::NoResponders),
+                    Some(Dead::Process) => {
+                        self.fleet.probed(self.now, id, ProbeReply::NoResponders)
+                    }
                     Some(Dead::Power) => self.fleet.probed(self.now, id, ProbeReply::TimedOut),
-                    Some(Dead::Talks) | None => self.fleet.probed(self.now, id, ProbeReply::Answered),
+                    Some(Dead::Talks) | None => {
+                        self.fleet.probed(self.now, id, ProbeReply::Answered)
+                    }
                 }
             }
             Effect::AskInventory { host: id } => {

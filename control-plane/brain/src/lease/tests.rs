@@ -129,7 +129,8 @@ fn a_controller_older_than_the_lease_asks_for_does_not_lead() {
             lease.holder = None;
             lease.min_version = wanted.to_owned();
         });
-        let refused = lease.read(Millis(0), OpId(1), &LeaseReading::Found { seq: 1, bytes }, &mut dice);
+        let refused =
+            lease.read(Millis(0), OpId(1), &LeaseReading::Found { seq: 1, bytes }, &mut dice);
         assert_eq!(refused.is_some(), refuses, "{wanted:?}");
         let moves = lease.tick(Millis(500), OpId(2));
         assert_eq!(moves.is_none(), refuses, "{wanted:?}");

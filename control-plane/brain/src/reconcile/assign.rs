@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wattle_planner::{Desired, Placed, Plan};
 use wattle_types::time::Millis;
 use wattle_types::{
-    ActorId, ActorState, Assignment, Entry, Epoch, Generation, HostId, Key, LatticeId, Owner, stored,
+    ActorId, ActorState, Assignment, Entry, Epoch, Generation, HostId, Key, LatticeId, Owner,
+    stored,
 };
 
 use super::gather::may_end;

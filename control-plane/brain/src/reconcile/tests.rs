@@ -30,9 +30,10 @@ fn a_deployment_is_one_batch_under_the_lease() {
     let mut world = World::leading(2);
     world.put_and_deploy("shop", "v1", &[("web", SPREAD_2)]);
     world.run(1_000);
-    let batch = world.batches.iter().find(|batch| {
-        batch.iter().any(|write| matches!(write.key, Key::Spec(_)))
-    });
+    let batch = world
+        .batches
+        .iter()
+        .find(|batch| batch.iter().any(|write| matches!(write.key, Key::Spec(_))));
     let keys: Vec<_> = batch.unwrap().iter().map(|write| write.key.to_string()).collect();
     assert_eq!(keys[0], "lease");
     assert!(keys[1].starts_with("spec."), "{keys:?}");

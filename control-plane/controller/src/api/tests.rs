@@ -27,8 +27,12 @@ fn requests_are_read_with_and_without_a_body() {
 
 #[test]
 fn a_list_has_two_shapes() {
-    let status =
-        AppStatus { kind: StatusKind::Deployed, message: String::new(), version: String::new(), components: Vec::new() };
+    let status = AppStatus {
+        kind: StatusKind::Deployed,
+        message: String::new(),
+        version: String::new(),
+        components: Vec::new(),
+    };
     let summary = Summary {
         name: app(),
         version: "v2".to_owned(),

@@ -78,7 +78,11 @@ impl Lattice {
     }
 
     /// Asks the application API until somebody answers.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, op: AppSubject, body: impl Into<Bytes>) -> T {
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        op: AppSubject,
+        body: impl Into<Bytes>,
+    ) -> T {
         let body = body.into();
         let subject = Subject::App(op);
         let answered = until("the application API answers", async || {
@@ -124,7 +128,8 @@ impl Lattice {
     pub(crate) async fn depose(&self) -> Lease {
         until("the lease is taken", async || {
             let (seq, mut lease) = self.lease().await?;
-            (lease.holder, lease.boot, lease.epoch) = (Some("other".to_owned()), 1, lease.epoch.next());
+            (lease.holder, lease.boot, lease.epoch) =
+                (Some("other".to_owned()), 1, lease.epoch.next());
             let write = Write::put(Key::Lease, stored::encode(&lease), Expect::Revision(seq));
             matches!(self.store.write(&write).await, WriteOutcome::Ok(_)).then_some(lease)
         })

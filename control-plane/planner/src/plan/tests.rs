@@ -197,7 +197,8 @@ fn a_new_revision_goes_where_the_old_one_runs() {
 #[test]
 fn a_broken_plan_is_not_passed() {
     let wanted = desired(&["web=2 zone=a*100"]);
-    let seen = observed(&["h0 ready 1 zone=a", "h1 lost 4 zone=a", "h2 suspect 4 zone=a", "h3 ready 9"]);
+    let seen =
+        observed(&["h0 ready 1 zone=a", "h1 lost 4 zone=a", "h2 suspect 4 zone=a", "h3 ready 9"]);
     let web: ActorId = "web".parse().unwrap();
     let spec = SpecHash(Digest::of(b"web"));
     let good = plan(&wanted, &seen);

@@ -86,3 +86,21 @@ impl Drop for Pending {
         waiting.by_number.remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiter_that_gives_up_leaves_nothing_behind() {
+        let replies = Arc::new(Replies::default());
+        let (first, waiting) = replies.expect_one();
+        let (second, given_up) = replies.expect_many();
+        assert_ne!(first, second);
+        drop(given_up);
+        let left = |replies: &Replies| replies.waiting.lock().unwrap().by_number.len();
+        assert_eq!(left(&replies), 1);
+        drop(waiting);
+        assert_eq!(left(&replies), 0);
+    }
+}

@@ -178,3 +178,69 @@ impl From<RequestError> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers of nats-server 2.15.1, word for word.
+    #[test]
+    fn a_lost_condition_and_a_write_in_flight_are_told_apart_though_the_server_words_them_alike() {
+        let refused = |code: u64, description: &str| {
+            let description = description.to_owned();
+            WriteOutcome::Refused(Refusal::JetStream { code, description })
+        };
+        let cases = [
+            (r#"{"stream":"KV_x","seq":4,"batch":"b1","count":3}"#, WriteOutcome::Ok(4)),
+            (
+                r#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 2"},"stream":"KV_x","seq":0}"#,
+                WriteOutcome::Conflict,
+            ),
+            (
+                r#"{"error":{"code":400,"err_code":10164,"description":"wrong last sequence"},"stream":"KV_x","seq":0}"#,
+                WriteOutcome::InFlight,
+            ),
+            (
+                r#"{"error":{"code":400,"err_code":10199,"description":"atomic publish batch is too large: 1000"},"stream":"KV_x","seq":0}"#,
+                refused(10199, "atomic publish batch is too large: 1000"),
+            ),
+            (
+                r#"{"error":{"code":400,"err_code":10176,"description":"atomic publish batch is incomplete"},"stream":"KV_x","seq":0}"#,
+                refused(10176, "atomic publish batch is incomplete"),
+            ),
+            // What cannot be read may be the acknowledgement of a later version.
+            ("", WriteOutcome::Unknown),
+            ("{}", WriteOutcome::Unknown),
+            ("\u{0}", WriteOutcome::Unknown),
+        ];
+        for (answer, expected) in cases {
+            assert_eq!(outcome(jetstream::read(answer.as_bytes())), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_read_back_tells_mine_from_unchanged_from_somebody_elses() {
+        let stored = |bytes: &'static str, seq, deleted| {
+            Some(Stored { bytes: Bytes::from_static(bytes.as_bytes()), seq, deleted })
+        };
+        let put = Write::put(Key::Lease, "mine", Expect::Revision(4));
+        let first = Write::put(Key::Lease, "mine", Expect::Absent);
+        let delete = Write::delete(Key::Lease, Expect::Revision(4));
+        let cases = [
+            (&put, stored("mine", 5, false), ReadBack::Mine(5)),
+            (&put, stored("old", 4, false), ReadBack::Unchanged),
+            // What was there before may hold the same bytes: the sequence decides.
+            (&put, stored("mine", 4, false), ReadBack::Unchanged),
+            (&put, stored("other", 5, false), ReadBack::Other(stored("other", 5, false))),
+            (&put, None, ReadBack::Other(None)),
+            (&first, None, ReadBack::Unchanged),
+            (&first, stored("mine", 1, false), ReadBack::Mine(1)),
+            (&delete, stored("", 5, true), ReadBack::Mine(5)),
+            (&delete, stored("", 5, false), ReadBack::Other(stored("", 5, false))),
+        ];
+        for (write, found, expected) in cases {
+            let shown = format!("{write:?} {found:?}");
+            assert_eq!(ReadBack::judge(write, found), expected, "{shown}");
+        }
+    }
+}

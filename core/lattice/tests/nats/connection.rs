@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use wattle_lattice::connection::Password;
 use wattle_lattice::subject::HostOp;
 use wattle_lattice::testing::NatsServer;
 use wattle_lattice::{
@@ -174,7 +175,8 @@ async fn all_answers_to_one_question_are_gathered() {
     }
     let two = asker.gather(&ping, Bytes::new(), SOON, 2).await.unwrap();
     assert_eq!(two.len(), 2);
-    let within = asker.gather(&ping, Bytes::new(), BRIEF, 10).await.unwrap();
+    let window = Duration::from_secs(2);
+    let within = asker.gather(&ping, Bytes::new(), window, 10).await.unwrap();
     assert_eq!(within.len(), 2, "the window ends the collection");
     answer(&asker, Pattern::HostPings, "").await;
     let ended = soon("an empty answer ends it", asker.gather(&ping, Bytes::new(), SOON * 4, 10));
@@ -238,4 +240,75 @@ async fn one_of_a_group_hears_each_message() {
     one.drain(SOON).await.unwrap();
     two.drain(SOON).await.unwrap();
     assert!(first.next().await.is_none() && second.next().await.is_none(), "twenty, no more");
+}
+
+#[tokio::test]
+async fn credentials_that_the_server_refuses_are_told_at_once() {
+    let server = NatsServer::start_with(&["--user", "host", "--pass", "right"]);
+    let with = |password: &str| {
+        let mut config = ConnectConfig::client(server.url(), lattice());
+        let (user, password) = ("host".to_owned(), Password::new(password));
+        config.credentials = Credentials::UserPassword { user, password };
+        Connection::connect(config, |_| {})
+    };
+    let refused = soon("the refusal", with("wrong")).await;
+    assert!(matches!(refused, Err(ConnectError::Refused { .. })), "{refused:?}");
+    let joined = soon("the connection", with("right")).await.unwrap();
+    assert!(joined.connected().borrow().up);
+    assert!(!format!("{:?}", Password::new("right")).contains("right"));
+}
+
+#[tokio::test]
+async fn a_message_dropped_by_a_full_queue_is_told() {
+    /// What the client keeps for a subscription, and some more.
+    const MORE_THAN_FITS: usize = 65_536 + 1_000;
+    let server = NatsServer::start();
+    let (told, mut notices) = mpsc::unbounded_channel();
+    let config = ConnectConfig::client(server.url(), lattice());
+    let slow = Connection::connect(config, move |notice| {
+        // The test may have ended; nobody listens then.
+        let _ = told.send(notice);
+    });
+    let slow = slow.await.unwrap();
+    let unread = slow.subscribe(&Pattern::Leader).await.unwrap();
+    slow.flush(SOON).await.unwrap();
+    let says = join(&server).await;
+    for _ in 0..MORE_THAN_FITS {
+        says.publish(&Subject::Leader, Bytes::new()).await.unwrap();
+    }
+    soon("the loss is told", async {
+        while notices.recv().await.expect("the connection lives") != Notice::SlowConsumer {}
+    })
+    .await;
+    drop(unread);
+}
+
+#[tokio::test]
+async fn a_message_carries_the_trace_it_was_said_in() {
+    use opentelemetry::trace::TracerProvider as _;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let tracer = opentelemetry_sdk::trace::SdkTracerProvider::builder().build().tracer("test");
+    let traced =
+        tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
+    let server = NatsServer::start();
+    let connection = join(&server).await;
+    let mut heard = connection.subscribe(&Pattern::Leader).await.unwrap();
+
+    let traced = tracing::subscriber::set_default(traced);
+    let span = tracing::info_span!("said");
+    let trace_id = {
+        let _inside = span.enter();
+        let context = wattle_tasks::TraceContext::current();
+        context.traceparent.expect("a span of a traced process has a context")
+    };
+    let said = connection.publish(&Subject::Leader, Bytes::new());
+    tracing::Instrument::instrument(said, span).await.unwrap();
+    let message = soon("the message", heard.next()).await.unwrap();
+    assert_eq!(message.trace().traceparent, Some(trace_id));
+
+    drop(traced);
+    connection.publish(&Subject::Leader, Bytes::new()).await.unwrap();
+    let message = soon("the message", heard.next()).await.unwrap();
+    assert_eq!(message.trace().traceparent, None, "nothing is traced, nothing is claimed");
 }
