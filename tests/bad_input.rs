@@ -24,14 +24,14 @@ async fn without_nats_a_host_says_that_it_waits_and_joins_when_it_comes() {
     let port = NatsServer::free_port();
     let url = format!("nats://127.0.0.1:{port}");
     let host = Host::start("early", "cloud", &url, home.path());
-    host.process.says(&url, WITHIN).await;
+    host.process.says("waiting for NATS", WITHIN).await;
     let controller = Process::start(
         "controller",
         binary(),
         &controller_arguments(&url, home.path()),
         home.path(),
     );
-    controller.says(&url, WITHIN).await;
+    controller.says("waiting for NATS", WITHIN).await;
     let server = NatsServer::start_at(port);
     let pid = host.process.pid();
     wait_until("the host answers", WITHIN, async || {
@@ -60,7 +60,7 @@ async fn without_nats_a_host_and_a_controller_stop_when_asked() {
     );
     let host = Host::start("early", "cloud", &url, home.path()).process;
     for mut process in [host, controller] {
-        process.says(&url, WITHIN).await;
+        process.says("waiting for NATS", WITHIN).await;
         process.signal(Signal::INT);
         let status = process.end(WITHIN).await;
         assert!(status.success(), "{status}: {}", process.log());

@@ -111,7 +111,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
 }
 
 fn validate(args: &ValidateArgs) -> Result<()> {
-    let (manifest, _) = read_manifest(&args.file)?;
+    let manifest = read_manifest(&args.file)?;
     let app = Application::try_from(&manifest)?;
     let parts = app.components.iter().map(|component| {
         serde_json::json!({
@@ -142,24 +142,13 @@ fn validate(args: &ValidateArgs) -> Result<()> {
 }
 
 async fn deploy(args: DeployArgs) -> Result<ExitCode> {
-    let path = Path::new(&args.what);
-    let is_file = args.what == "-" || path.exists();
-    let stored = args.what.parse::<AppName>().ok().filter(|_| !is_file);
-    let (name, version) = if let Some(name) = stored {
-        (name, args.version.clone())
-    } else {
-        if args.version.is_some() {
-            bail!("--version goes with the name of a stored application, not with a file");
-        }
-        let (manifest, _) = read_manifest(path)?;
-        // What is wrong is said here, with line and column: the API gets JSON.
-        Application::try_from(&manifest)?;
-        let lattice = args.lattice.connect().await?;
-        let version = put(&lattice, &manifest).await?;
-        (manifest.metadata.name, Some(version))
-    };
+    let manifest = manifest_to_store(&args)?;
     let lattice = args.lattice.connect().await?;
-    let request = serde_json::to_vec(&wadm::DeployRequest { version: version.clone() })?;
+    let (name, version) = match &manifest {
+        Some(manifest) => (manifest.metadata.name.clone(), Some(put(&lattice, manifest).await?)),
+        None => (args.what.parse()?, args.version.clone()),
+    };
+    let request = serde_json::to_vec(&wadm::DeployRequest { version })?;
     let subject = AppSubject::Deploy { app: name.clone() };
     let reply: wadm::DeployReply = lattice.app(subject, request).await?;
     if reply.result != wadm::DeployResult::Acknowledged {
@@ -171,7 +160,23 @@ async fn deploy(args: DeployArgs) -> Result<ExitCode> {
     }
     let settled = progress::until_settled(&lattice, &name, Duration::from_secs(args.wait)).await?;
     args.output.print(&settled, |status| describe(&name, status));
-    Ok(code_of(&settled))
+    let runs = settled.status.kind == wadm::StatusType::Deployed;
+    Ok(if runs { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The manifest, if a file was named; none if it is a stored application.
+fn manifest_to_store(args: &DeployArgs) -> Result<Option<Manifest>> {
+    let path = Path::new(&args.what);
+    if args.what != "-" && !path.exists() && args.what.parse::<AppName>().is_ok() {
+        return Ok(None);
+    }
+    if args.version.is_some() {
+        bail!("--version goes with the name of a stored application, not with a file");
+    }
+    let manifest = read_manifest(path)?;
+    // What is wrong is said here, with line and column: the API gets JSON.
+    Application::try_from(&manifest)?;
+    Ok(Some(manifest))
 }
 
 /// Stores the manifest and gives its version. The same manifest again is no error: it is there.
@@ -285,7 +290,7 @@ fn code_of(status: &wadm::Status) -> ExitCode {
 
 /// Reads a manifest, with images given as files made absolute: the hosts that fetch them run in
 /// other folders.
-fn read_manifest(path: &Path) -> Result<(Manifest, PathBuf)> {
+fn read_manifest(path: &Path) -> Result<Manifest> {
     let (text, folder) = if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("could not read standard input")?;
@@ -303,7 +308,7 @@ fn read_manifest(path: &Path) -> Result<(Manifest, PathBuf)> {
             *image = absolute(image, &folder);
         }
     }
-    Ok((manifest, folder))
+    Ok(manifest)
 }
 
 /// `file://counter.wasm` and `file://./counter.wasm` are beside the manifest.

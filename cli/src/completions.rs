@@ -1,6 +1,5 @@
 //! `wattle completions`: tab completion for the common shells.
 
-use anyhow::Result;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -15,9 +14,8 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: Args) -> Result<()> {
+pub(crate) fn run(args: &Args) {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "wattle", &mut script);
     output::bytes(&script);
-    Ok(())
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         ControllerConfig::new(args.lattice, args.nats_url, name, key, home.folder("controller")?);
     config.nats_creds = args.nats_creds;
     let stop = process::stop_on_signal()?;
-    wattle_controller::run(config, stop).await.context("the controller ended")
+    Box::pin(wattle_controller::run(config, stop)).await.context("the controller ended")
 }
 
 /// The controller of `wattle up`.

@@ -165,10 +165,10 @@ impl Lattice {
 
 /// The application API answers with the value, or with `{result: "error", message}`.
 fn read_app_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
-    if let Ok(error) = serde_json::from_slice::<wadm::ErrorReply>(payload) {
-        if error.result == "error" {
-            bail!("{}", error.message);
-        }
+    if let Ok(error) = serde_json::from_slice::<wadm::ErrorReply>(payload)
+        && error.result == "error"
+    {
+        bail!("{}", error.message);
     }
     serde_json::from_slice(payload).context("the controller's answer is not one of this protocol")
 }

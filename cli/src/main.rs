@@ -109,7 +109,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => keys::run(command)?,
         Command::Claims(command) => claims::run(command)?,
         Command::Trust(command) => trust::run(command)?,
-        Command::Completions(args) => completions::run(args)?,
+        Command::Completions(args) => completions::run(&args),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -37,13 +37,13 @@ impl OutputArgs {
 
 /// One line of result.
 pub(crate) fn line(text: impl fmt::Display) {
-    end_quietly_without_a_reader(writeln!(io::stdout(), "{text}"));
+    end_quietly_without_a_reader(&writeln!(io::stdout(), "{text}"));
 }
 
 /// Bytes of result, as they are.
 pub(crate) fn bytes(bytes: &[u8]) {
     let mut out = io::stdout();
-    end_quietly_without_a_reader(out.write_all(bytes).and_then(|()| out.flush()));
+    end_quietly_without_a_reader(&out.write_all(bytes).and_then(|()| out.flush()));
 }
 
 /// One line for the person: progress, warnings, what went wrong.
@@ -53,7 +53,7 @@ pub(crate) fn complain(text: impl fmt::Display) {
 }
 
 /// `wattle get hosts | head -1` closes the pipe early; that is no failure.
-fn end_quietly_without_a_reader(result: io::Result<()>) {
+fn end_quietly_without_a_reader(result: &io::Result<()>) {
     if result.is_err() {
         std::process::exit(0);
     }

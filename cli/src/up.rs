@@ -100,7 +100,7 @@ async fn serve(
     let control_stop = CancellationToken::new();
     let control = control_stop.clone();
     tasks.spawn_essential("controller", |_| async move {
-        if let Err(error) = wattle_controller::run(controller, control).await {
+        if let Err(error) = Box::pin(wattle_controller::run(controller, control)).await {
             let error = anyhow::Error::new(error).context("the controller ended");
             let _ = report.send(error).await;
         }

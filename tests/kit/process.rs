@@ -51,9 +51,8 @@ impl Process {
     pub async fn says(&self, words: &str, deadline: Duration) -> String {
         wait_until(&format!("{} says {words:?}", self.name), deadline, async || {
             let log = self.log();
-            Look::some(log.lines().find(|line| line.contains(words)).map(str::to_owned), || {
-                log.clone()
-            })
+            let found = log.lines().find(|line| line.contains(words)).map(str::to_owned);
+            Look::some(found, || tail(&log))
         })
         .await
     }
@@ -85,6 +84,12 @@ impl Process {
     pub async fn kill(&mut self) {
         self.child.kill().await.expect("kill a process");
     }
+}
+
+/// As much of a log as helps whoever reads why a story failed.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 /// The program, killed by the kernel when our thread ends, where there is the tool for it.

@@ -114,7 +114,7 @@ impl LocalLattice {
         }
         let hosts = self.until_joined(interrupt)?;
         self.until_led(interrupt)?;
-        story.step(format_args!("a controller and {} hosts are in the lattice:", hosts.len()));
+        story.step("a controller and these hosts are in the lattice:");
         for host in hosts {
             let listener = self.listener(&host.name)?;
             story.detail(format_args!("{:<8} zone={:<6} http://{listener}", host.name, host.zone));
@@ -312,7 +312,7 @@ impl LocalLattice {
 }
 
 /// One that nobody listens at; the system chose it.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     let probe = TcpListener::bind("127.0.0.1:0").context("choose a port")?;
     Ok(probe.local_addr()?)
 }

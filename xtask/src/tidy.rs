@@ -8,6 +8,7 @@ mod habits;
 mod papers;
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -38,10 +39,54 @@ pub(crate) fn check(places: &Places, story: &Story) -> Result<()> {
     Ok(())
 }
 
-/// Everything git tracks or would track.
+/// Everything git tracks or would track; where git does not answer, everything that is there.
 fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
     let mut git = Command::new("git");
     git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let listed = run::output(&mut git).context("list the files of the repository")?;
-    Ok(listed.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect())
+    match run::output(&mut git) {
+        Ok(listed) => {
+            Ok(listed.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect())
+        }
+        // A machine may have a copy of the tree and no git.
+        Err(_) => walk(root, Path::new("")),
+    }
+}
+
+/// Every file below `folder`, which is relative to `root`, but what is built or copied.
+fn walk(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+    const MADE: [&str; 3] = ["target", ".git", "wit/deps"];
+    let here = root.join(folder);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&here).with_context(|| format!("list {}", here.display()))? {
+        let entry = entry?;
+        let path = folder.join(entry.file_name());
+        if MADE.iter().any(|made| path.ends_with(made)) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            files.extend(walk(root, &path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_git_everything_counts_but_what_is_built_or_copied() {
+        let root = tempfile::tempdir().unwrap();
+        for file in ["a.rs", "core/b.rs", "target/c.rs", "examples/x/target/d.rs", "wit/deps/e.wit"]
+        {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let found = walk(root.path(), Path::new("")).unwrap();
+        assert_eq!(found, ["a.rs", "core/b.rs"].map(PathBuf::from));
+    }
 }

@@ -1,19 +1,24 @@
 //! The parts together: which event goes to whom, and in which order things are done.
 
+mod door;
+mod requests;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use wattle_types::time::Millis;
 use wattle_types::{Epoch, HostId, Key, LatticeId};
 
-use crate::apps::{self, Answer, Command, Decision, View};
+use crate::apps::Answer;
 use crate::dice::Dice;
 use crate::effect::{Alarm, Effect, Expect};
-use crate::event::{Event, LeaseReading, OpId, RequestId, Stamp};
+use crate::event::{Event, LeaseReading, OpId, RequestId};
 use crate::fleet::Fleet;
 use crate::journal::{Journal, Purpose, Settled};
 use crate::lease::{Identity, Lease, Move, RENEW_MS};
 use crate::mirror::Mirror;
 use crate::reconcile::Reconcile;
+use door::Door;
+use requests::{REQUEST_AGAIN_MS, Request};
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -46,41 +51,12 @@ pub struct Brain {
     stopping: Stopping,
 }
 
-#[derive(Debug)]
-struct Request {
-    id: RequestId,
-    command: Command,
-    stamp: Stamp,
-    came_at: Millis,
-    tries: u32,
-}
-
-/// Whether the application API is answered here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Door {
-    Closed,
-    /// Waiting to hear whether somebody else answers, since then.
-    Asking(Millis),
-    /// Somebody does; ask again then.
-    Taken(Millis),
-    Open,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stopping {
     No,
     Asked,
     Done,
 }
-
-/// Clients give up after two seconds, so an answer later than this is heard by nobody.
-const REQUEST_WAIT_MS: u64 = 1_500;
-/// More at once are refused: each takes a write.
-const REQUESTS_MAX: usize = 64;
-/// A request whose write met somebody else's is decided again from what is there now.
-const REQUEST_TRIES: u32 = 5;
-const REQUEST_AGAIN_MS: u64 = 50;
-const ASK_AGAIN_MS: u64 = 2_000;
 
 impl Brain {
     pub fn new(config: Config) -> Self {
@@ -263,29 +239,6 @@ impl Brain {
         }
     }
 
-    fn requested(
-        &mut self,
-        now: Millis,
-        id: RequestId,
-        command: Command,
-        stamp: Stamp,
-        out: &mut Vec<Effect>,
-    ) {
-        let refusal = if !self.lease.is_held() || self.stopping != Stopping::No {
-            Some("this controller does not lead; ask again")
-        } else if REQUESTS_MAX <= self.requests.len() {
-            Some("too many requests wait; ask again")
-        } else {
-            None
-        };
-        match refusal {
-            Some(text) => reply(out, id, Answer::Unavailable(text.to_owned())),
-            None => {
-                self.requests.push_back(Request { id, command, stamp, came_at: now, tries: 0 });
-            }
-        }
-    }
-
     fn advance(&mut self, now: Millis, out: &mut Vec<Effect>) {
         out.extend(self.journal.tick(now));
         if self.stopping == Stopping::Asked {
@@ -373,85 +326,6 @@ impl Brain {
             self.announced_at = Some(now);
             out.push(Effect::Announce { epoch: self.lease.epoch() });
             out.extend(self.reconcile.wake_laggards(now, &self.mirror, &self.fleet));
-        }
-    }
-
-    fn open_door(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        let ask = match self.door {
-            Door::Closed => true,
-            Door::Asking(since) => ASK_AGAIN_MS <= now.since(since),
-            Door::Taken(again) => again <= now,
-            Door::Open => false,
-        };
-        if ask {
-            // Keeps "taken" until it is known to be free, so that the alarm is raised once.
-            self.door = match self.door {
-                Door::Taken(_) => Door::Taken(now + ASK_AGAIN_MS),
-                _ => Door::Asking(now),
-            };
-            out.push(Effect::AskWhoServes);
-        }
-    }
-
-    fn answer_door(&mut self, now: Millis, taken: bool, out: &mut Vec<Effect>) {
-        match (self.door, taken) {
-            (Door::Asking(_) | Door::Taken(_), false) if self.lease.is_valid(now) => {
-                self.door = Door::Open;
-                out.push(Effect::Serve { yes: true });
-            }
-            (Door::Asking(_), true) => {
-                self.door = Door::Taken(now + ASK_AGAIN_MS);
-                out.push(Effect::Raise(Alarm::ApiTaken));
-            }
-            _ => {}
-        }
-    }
-
-    fn close_door(&mut self, out: &mut Vec<Effect>) {
-        if std::mem::replace(&mut self.door, Door::Closed) == Door::Open {
-            out.push(Effect::Serve { yes: false });
-        }
-    }
-
-    /// Answers what can be answered, in the order in which it came.
-    fn answer(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        while self.mirror.is_current() && self.requests_from <= now {
-            let Some(next) = self.requests.front() else { return };
-            if !next.command.is_question() && !self.journal.is_idle() {
-                break;
-            }
-            let Some(mut request) = self.requests.pop_front() else { return };
-            let plan = self.reconcile.plan();
-            let view = View { mirror: &self.mirror, fleet: &self.fleet, plan };
-            match apps::decide(&request.command, request.stamp, &self.mirror, &view) {
-                Decision::Answer(answer) => reply(out, request.id, answer),
-                Decision::Commit(writes, answer) => {
-                    request.tries += 1;
-                    let purpose = Purpose::Request(request.id);
-                    self.underway = Some((request, answer));
-                    self.commit(now, purpose, writes, out);
-                }
-            }
-        }
-        self.drop_stale(now, out);
-    }
-
-    fn drop_stale(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        while self.requests.front().is_some_and(|next| REQUEST_WAIT_MS < now.since(next.came_at)) {
-            let Some(request) = self.requests.pop_front() else { return };
-            let text = "the controller cannot reach the lattice's store just now; ask again";
-            reply(out, request.id, Answer::Unavailable(text.to_owned()));
-        }
-    }
-
-    /// The write met somebody else's. What that was arrives in a moment.
-    fn decide_again(&mut self, out: &mut Vec<Effect>) {
-        let Some((request, _)) = self.underway.take() else { return };
-        if request.tries < REQUEST_TRIES {
-            self.requests.push_front(request);
-        } else {
-            let text = "somebody else keeps changing this; nothing was changed, ask again";
-            reply(out, request.id, Answer::Unavailable(text.to_owned()));
         }
     }
 

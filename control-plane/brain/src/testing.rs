@@ -153,7 +153,7 @@ impl World {
         while self.now < end {
             self.now = self.now + 100;
             self.event(Event::Tick { random: self.now.0 });
-            if self.now.0 % 500 == 0 {
+            if self.now.0.is_multiple_of(500) {
                 self.beats();
             }
         }

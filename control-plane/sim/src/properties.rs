@@ -87,6 +87,8 @@ pub(crate) struct Law {
     led: BTreeSet<u64>,
     /// A candidate that believes the store to have lost something.
     feared: Option<u64>,
+    /// Which processes have seen which hosts' inventories.
+    seen: BTreeSet<(u64, HostId)>,
     hosts: BTreeMap<HostId, Facts>,
     /// What the store accepted for each host.
     accepted: BTreeMap<HostId, BTreeSet<Digest>>,
@@ -126,6 +128,11 @@ impl Law {
     pub(crate) fn meet(&mut self, host: &Host) {
         let (labels, capacity) = (host.labels.clone(), host.capacity);
         self.hosts.insert(host.id, Facts { labels, capacity, applied: None });
+    }
+
+    /// A controller's process has learned what a host is.
+    pub(crate) fn sees(&mut self, boot: u64, host: HostId) {
+        self.seen.insert((boot, host));
     }
 
     /// Its disk was lost, and with it what it knew.

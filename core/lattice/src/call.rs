@@ -21,9 +21,6 @@ use wattle_types::{ActorId, HostId, Load, SpecHash};
 
 pub use self::http::{Header, HttpError, HttpRequest, HttpResponse};
 
-/// The first version of the envelope.
-pub const VERSION: u8 = 1;
-
 /// Bounds of what is read from, or written to, one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -33,6 +33,8 @@ impl Wake {
 
 #[cfg(test)]
 mod tests {
+    use wattle_types::stored;
+
     use super::*;
 
     #[test]
@@ -40,6 +42,11 @@ mod tests {
         let wake = Wake::new(u64::MAX);
         let encoded = wake.encode();
         assert_eq!(Wake::decode(&encoded).unwrap(), wake);
+        let later = wire::encode(&Wake { v: 2, at_least: 7 });
+        assert!(matches!(
+            Wake::decode(&later),
+            Err(WireError::Unreadable(stored::Error::Version { found: 2, .. }))
+        ));
         let mut followed = encoded.to_vec();
         followed.push(0);
         for bad in [&b""[..], b"\xc0", &encoded[..encoded.len() - 1], &followed, &[0; 5_000]] {

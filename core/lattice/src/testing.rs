@@ -97,10 +97,28 @@ impl NatsServer {
     /// Lets it hang: connections stay open, and nothing is answered.
     pub fn pause(&self) {
         self.signal("-STOP");
+        // The signal was sent; each thread stops when it is next looked at.
+        let until = Instant::now() + READY_WITHIN;
+        while !self.is_stopped() {
+            assert!(Instant::now() < until, "a stopped process stops");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     pub fn resume(&self) {
         self.signal("-CONT");
+    }
+
+    /// Whether every thread has stopped, as far as this system says so.
+    fn is_stopped(&self) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.child.id())) else {
+            return true;
+        };
+        threads.flatten().all(|thread| {
+            // The state follows the name, which is in brackets and may hold anything.
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('T'))
+        })
     }
 
     fn signal(&self, signal: &str) {

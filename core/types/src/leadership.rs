@@ -19,12 +19,7 @@ pub struct Leadership {
 }
 
 impl Leadership {
-    pub fn new(
-        lattice: LatticeId,
-        holder: impl Into<String>,
-        boot: u64,
-        epoch: Epoch,
-    ) -> Self {
+    pub fn new(lattice: LatticeId, holder: impl Into<String>, boot: u64, epoch: Epoch) -> Self {
         Self { v: VERSION, lattice, holder: holder.into(), boot, epoch }
     }
 

@@ -10,7 +10,8 @@ pub struct ServeDelta {
     pub v: u8,
     pub host: HostId,
     pub boot: u64,
-    /// One more than the last delta of this boot; a gap means: ask for everything.
+    /// One more than the last delta of this boot; a gap means: ask for everything. What is full,
+    /// or has no entries, repeats the number of the last delta, for those who missed it.
     pub seq: u64,
     /// The entries are all there are, and replace what was known of this host.
     pub full: bool,

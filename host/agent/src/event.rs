@@ -9,7 +9,8 @@ use wattle_types::{Applied, Digest, Epoch, Generation, IssuerKey, Key, Load};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u64);
 
-/// Something happened. Every event may come late, twice, or not at all.
+/// Something happened. What comes from the lattice may come late, twice, or not at all; each
+/// effect that says so is answered.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The lattice can be reached, for the first time or again. The driver spreads this over up

@@ -55,10 +55,29 @@ pub(crate) fn next(asked: Result<CallReply, RequestError>) -> Next {
         Err(error @ (RequestError::Closed | RequestError::TooLarge { .. })) => {
             Next::Done(instead(error.to_string()))
         }
-        Err(error @ RequestError::TimedOut { .. }) => {
-            let outcome = Outcome::Unknown { message: error.to_string() };
-            Next::Done(CallReply { outcome, revision: None, load: None })
-        }
+        Err(error @ RequestError::TimedOut { .. }) => Next::Done(unknown(error.to_string())),
+    }
+}
+
+/// It may have been done.
+pub(crate) const fn unknown(message: String) -> CallReply {
+    CallReply { outcome: Outcome::Unknown { message }, revision: None, load: None }
+}
+
+/// Whether a host that was asked and says nothing is still there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Silence {
+    not_there: u8,
+}
+
+/// Once may be a host that is just reconnecting.
+const NOT_THERE_MAX: u8 = 2;
+
+impl Silence {
+    /// Takes what became of a probe; `true` once it is certain that no answer will come.
+    pub(crate) fn probed(&mut self, nobody_there: bool) -> bool {
+        self.not_there = if nobody_there { self.not_there + 1 } else { 0 };
+        NOT_THERE_MAX <= self.not_there
     }
 }
 
@@ -156,6 +175,14 @@ mod tests {
             };
             assert_eq!(mark, elsewhere, "{name}");
         }
+    }
+
+    #[test]
+    fn a_host_is_lost_when_nobody_is_there_twice_in_a_row() {
+        let mut silence = Silence::default();
+        let probes = [true, false, true, true];
+        let lost: Vec<bool> = probes.into_iter().map(|nobody| silence.probed(nobody)).collect();
+        assert_eq!(lost, [false, false, false, true]);
     }
 
     #[test]

@@ -5,26 +5,32 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 use tracing::Instrument;
 use wattle_capability::{Body, CallContext};
 use wattle_engine::Engine;
 use wattle_lattice::call::{
-    CallBody, CallReply, CallRequest, Caller, HttpRequest, Limits, NotBegun, Outcome, Trace,
+    CallBody, CallReply, CallRequest, Caller, HttpRequest, Limits, NotBegun, Trace,
 };
+use wattle_lattice::subject::HostOp;
 use wattle_lattice::wire::WireError;
-use wattle_lattice::{Connection, Subject};
+use wattle_lattice::{Connection, RequestError, Subject};
 use wattle_tasks::TraceContext;
 use wattle_types::{ActorId, HostId, Load, Millis, RouteTable, ServeDelta};
 
 use crate::actors::Actors;
 use crate::answer::{self, Trouble};
-use crate::forward::{self, Mark, Next, TRIES_MAX};
+use crate::forward::{self, Mark, Next, Silence, TRIES_MAX};
 use crate::table::{Choice, Heard, Table};
 
 /// What NATS itself puts beside the envelope counts towards its limit too: the trace's headers.
 const HEADERS_ROOM_BYTES: usize = 4 << 10;
+
+/// Between probes of a host that has been asked and not answered yet. Most calls are answered
+/// before the first.
+const PROBE_PERIOD: Duration = Duration::from_millis(500);
 
 /// Everything a request needs to find its actor. Shared by the listener and the call server.
 #[derive(Debug)]
@@ -127,13 +133,23 @@ impl Router {
             };
             let one = CallRequest { attempt, remaining_ms, ..call.clone() };
             let subject = Subject::Call { host, actor: call.actor.clone() };
-            let asked = match one.encode(&limits) {
-                Ok(bytes) => connection.request(&subject, bytes, left).await,
+            let bytes = match one.encode(&limits) {
+                Ok(bytes) => bytes,
                 Err(error) => return CallReply::not_begun(NotBegun::Malformed, error.to_string()),
+            };
+            let asked = tokio::select! {
+                biased;
+                asked = connection.request(&subject, bytes, left) => asked,
+                () = until_lost(connection, host) => {
+                    self.table().suspect(&host, self.now());
+                    return forward::unknown("the host was lost meanwhile".to_owned());
+                }
             };
             let asked = match asked.map(|reply| CallReply::decode(&reply.payload, &limits)) {
                 Ok(Ok(reply)) => Ok(reply),
-                Ok(Err(error)) => return unreadable(&error),
+                Ok(Err(error)) => {
+                    return forward::unknown(format!("the answer is not readable: {error}"));
+                }
                 Err(error) => Err(error),
             };
             match self.noted(&host, &call.actor, asked) {
@@ -153,7 +169,7 @@ impl Router {
         &self,
         host: &HostId,
         actor: &ActorId,
-        asked: Result<CallReply, wattle_lattice::RequestError>,
+        asked: Result<CallReply, RequestError>,
     ) -> Next {
         let load = asked.as_ref().ok().and_then(|reply| reply.load);
         let next = forward::next(asked);
@@ -206,7 +222,7 @@ impl Router {
             remaining_ms: u64::MAX,
             caller: caller(ctx, &self.own),
             trace: Trace { traceparent: trace.traceparent, tracestate: trace.tracestate },
-            fingerprint: bytes::Bytes::new(),
+            fingerprint: Bytes::new(),
             body: CallBody::Http(HttpRequest::new(&parts, body)),
         };
         // Tried once here, where it can be told apart from what another host finds wrong.
@@ -245,9 +261,17 @@ fn whole_ms(left: Duration) -> Option<u64> {
     u64::try_from(left.as_millis()).ok().filter(|ms| *ms != 0)
 }
 
-fn unreadable(error: &WireError) -> CallReply {
-    let outcome = Outcome::Unknown { message: format!("the answer is not readable: {error}") };
-    CallReply { outcome, revision: None, load: None }
+/// Completes when a host that was asked is gone: its caller need not wait out the deadline.
+async fn until_lost(connection: &Connection, host: HostId) {
+    let probe = Subject::Host { host, op: HostOp::Probe };
+    let mut silence = Silence::default();
+    loop {
+        tokio::time::sleep(PROBE_PERIOD).await;
+        let probed = connection.request(&probe, Bytes::new(), PROBE_PERIOD).await;
+        if silence.probed(matches!(probed, Err(RequestError::NoResponders))) {
+            return;
+        }
+    }
 }
 
 fn too_large_or_broken(error: &(dyn std::error::Error + 'static)) -> Trouble {

@@ -16,13 +16,15 @@ const SILENT_MS: u64 = 100_000;
 /// Between an actor's end on one host and its start on another its routes are still known, so
 /// that a client is told to come again and not that there is nothing.
 const REMEMBERED_MS: u64 = 10_000;
+/// Where nobody said that it ended, it will rather come back.
+const REMEMBERED_AFTER_LOSS_MS: u64 = 600_000;
 
 #[derive(Debug)]
 pub(crate) struct Table {
     own: HostId,
     hosts: BTreeMap<HostId, Host>,
     by_actor: BTreeMap<ActorId, BTreeSet<HostId>>,
-    /// How many hosts announce a route, and when the last one ceased to.
+    /// How many hosts announce a route, or until when it is still known.
     routes: BTreeMap<(HttpRoute, ActorId), Announced>,
 }
 
@@ -45,7 +47,7 @@ struct Entry {
 #[derive(Debug)]
 enum Announced {
     By(usize),
-    NotSince(Millis),
+    NotAnyMore { until: Millis },
 }
 
 /// What an announcement led to.
@@ -81,11 +83,11 @@ impl Table {
             return heard;
         }
         if known.is_none() {
-            self.forget(&delta.host, now);
+            self.forget(&delta.host, now + REMEMBERED_MS);
             self.hosts.insert(delta.host, Host::new(delta.boot, now));
         }
         if delta.full {
-            self.clear(&delta.host, now);
+            self.clear(&delta.host, now + REMEMBERED_MS);
         } else if !is_next && !is_repeat {
             heard.gap = true;
         }
@@ -101,7 +103,8 @@ impl Table {
                 ServeState::Gone => None,
                 state => Some(Entry { state, routes: entry.routes }),
             };
-            heard.routes_changed |= self.set(&delta.host, &entry.actor, entry.revision, new, now);
+            heard.routes_changed |=
+                self.set(&delta.host, &entry.actor, entry.revision, new, now + REMEMBERED_MS);
         }
         heard
     }
@@ -160,12 +163,12 @@ impl Table {
             .map(|(id, _)| *id)
             .collect();
         for host in silent {
-            self.forget(&host, now);
+            self.forget(&host, now + REMEMBERED_AFTER_LOSS_MS);
         }
         let before = self.routes.len();
         self.routes.retain(|_, announced| match announced {
             Announced::By(_) => true,
-            Announced::NotSince(since) => now.since(*since) <= REMEMBERED_MS,
+            Announced::NotAnyMore { until } => now <= *until,
         });
         self.routes.len() != before
     }
@@ -216,7 +219,7 @@ impl Table {
         actor: &ActorId,
         revision: SpecHash,
         new: Option<Entry>,
-        now: Millis,
+        known_until: Millis,
     ) -> bool {
         let Some(host) = self.hosts.get_mut(host_id) else { return false };
         let added: Vec<HttpRoute> = new.iter().flat_map(|entry| entry.routes.clone()).collect();
@@ -242,7 +245,7 @@ impl Table {
             changed |= self.announce(route, actor.clone());
         }
         for route in old.into_iter().flat_map(|entry| entry.routes) {
-            self.withdraw(route, actor.clone(), now);
+            self.withdraw(route, actor.clone(), known_until);
         }
         changed
     }
@@ -257,7 +260,7 @@ impl Table {
             Slot::Occupied(mut slot) => {
                 let by = match slot.get() {
                     Announced::By(count) => count + 1,
-                    Announced::NotSince(_) => 1,
+                    Announced::NotAnyMore { .. } => 1,
                 };
                 slot.insert(Announced::By(by));
                 false
@@ -265,18 +268,18 @@ impl Table {
         }
     }
 
-    fn withdraw(&mut self, route: HttpRoute, actor: ActorId, now: Millis) {
+    fn withdraw(&mut self, route: HttpRoute, actor: ActorId, known_until: Millis) {
         if let Some(announced) = self.routes.get_mut(&(route, actor)) {
             *announced = match announced {
                 Announced::By(count) if 1 < *count => Announced::By(*count - 1),
-                Announced::By(_) => Announced::NotSince(now),
-                Announced::NotSince(since) => Announced::NotSince(*since),
+                Announced::By(_) => Announced::NotAnyMore { until: known_until },
+                Announced::NotAnyMore { until } => Announced::NotAnyMore { until: *until },
             };
         }
     }
 
     /// Takes out everything a host announced.
-    fn clear(&mut self, host: &HostId, now: Millis) {
+    fn clear(&mut self, host: &HostId, known_until: Millis) {
         let Some(known) = self.hosts.get(host) else { return };
         let entries: Vec<(ActorId, SpecHash)> = known
             .actors
@@ -284,12 +287,12 @@ impl Table {
             .flat_map(|(actor, revisions)| revisions.keys().map(|hash| (actor.clone(), *hash)))
             .collect();
         for (actor, revision) in entries {
-            self.set(host, &actor, revision, None, now);
+            self.set(host, &actor, revision, None, known_until);
         }
     }
 
-    fn forget(&mut self, host: &HostId, now: Millis) {
-        self.clear(host, now);
+    fn forget(&mut self, host: &HostId, known_until: Millis) {
+        self.clear(host, known_until);
         self.hosts.remove(host);
     }
 }

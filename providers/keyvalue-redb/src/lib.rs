@@ -4,7 +4,7 @@
 //! back-end, so that what is here can be moved there. What is acknowledged is on disk.
 //!
 //! Nothing blocks a worker of the runtime: writes go to one thread that commits them together
-//! ([`writer`]), reads run on the runtime's blocking threads.
+//! (`writer`), reads run on the runtime's blocking threads.
 
 mod writer;
 

@@ -1,7 +1,7 @@
 //! Requests per second of one host, beside `wasmtime serve` with the same component and the same generator.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     http,
+    local::free_address,
     process::{Look, Process},
     run,
 };
@@ -146,11 +147,6 @@ fn wasmtime(bench: &Bench<'_>) -> Result<PathBuf> {
     cargo.env_remove("CARGO_TARGET_DIR");
     run::shown(&mut cargo)?;
     Ok(ours)
-}
-
-fn free_address() -> Result<SocketAddr> {
-    let probe = TcpListener::bind("127.0.0.1:0").context("choose a port")?;
-    Ok(probe.local_addr()?)
 }
 
 #[cfg(test)]

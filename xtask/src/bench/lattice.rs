@@ -49,9 +49,8 @@ pub(super) fn deploy(bench: &Bench<'_>) -> Result<Vec<Figure>> {
         let more = if run == COLD_RUNS { WARM_RUNS } else { 0 };
         for _ in 0..more {
             run::output(&mut lattice.wattle().command(&["app", "undeploy", EXAMPLE]))?;
-            until_status(bench, &lattice, "the listener to forget the route", |status| {
-                status == 404
-            })?;
+            // 503 while the route is remembered, 404 afterwards.
+            until_status(bench, &lattice, "the actor to be gone", |status| status != 200)?;
             warm.push(deploy_once(bench, &lattice, &manifest)?);
         }
         lattice.stop(bench.story)?;

@@ -3,8 +3,9 @@
 use wattle_types::Key;
 
 use super::*;
+use crate::apps::Command;
 use crate::testing::{World, manifest};
-use crate::{Content, Wrote};
+use crate::{Content, Stamp, Wrote};
 
 #[test]
 fn a_lattice_without_leader_gets_one() {

@@ -53,7 +53,7 @@ impl Scene {
         while self.now < end {
             self.now = self.now + 50;
             for (index, beat) in &mut self.beats {
-                let due = self.now.0 % u64::from(beat.period_ms) == 0;
+                let due = self.now.0.is_multiple_of(u64::from(beat.period_ms));
                 if due && !self.dead.contains_key(index) {
                     beat.seq += 1;
                     self.fleet.beat(self.now, beat.clone());
@@ -70,15 +70,12 @@ impl Scene {
             Effect::Probe { host: id } => {
                 self.probes += 1;
                 let index = self.index(id);
-                match self.dead.get(&index) {
-                    Some(Dead::Process) => {
-                        self.fleet.probed(self.now, id, ProbeReply::NoResponders)
-                    }
-                    Some(Dead::Power) => self.fleet.probed(self.now, id, ProbeReply::TimedOut),
-                    Some(Dead::Talks) | None => {
-                        self.fleet.probed(self.now, id, ProbeReply::Answered)
-                    }
-                }
+                let reply = match self.dead.get(&index) {
+                    Some(Dead::Process) => ProbeReply::NoResponders,
+                    Some(Dead::Power) => ProbeReply::TimedOut,
+                    Some(Dead::Talks) | None => ProbeReply::Answered,
+                };
+                self.fleet.probed(self.now, id, reply);
             }
             Effect::AskInventory { host: id } => {
                 let known = inventory(self.index(id), self.beats[&self.index(id)].boot, &[]);

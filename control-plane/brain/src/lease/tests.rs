@@ -55,7 +55,8 @@ fn a_lease_that_is_renewed_is_never_taken() {
 #[test]
 fn time_in_which_reads_failed_does_not_count() {
     // Every other read fails, so no time between two reads was watched.
-    let every_other = |at: u64| if at / 1_000 % 2 == 0 { found(9) } else { LeaseReading::Failed };
+    let every_other =
+        |at: u64| if (at / 1_000).is_multiple_of(2) { found(9) } else { LeaseReading::Failed };
     assert_eq!(watch(&mut candidate(0), 20_000, every_other), None);
 }
 

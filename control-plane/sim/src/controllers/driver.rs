@@ -1,7 +1,7 @@
 //! What the driver of a brain does: effects become requests, and each request ends once, with an
 //! answer or when its time is over.
 
-use wattle_brain::{Alarm, Effect, Event, LeaseReading, OpId, Payload, ProbeReply, Write, Wrote};
+use wattle_brain::{Effect, Event, LeaseReading, OpId, Payload, ProbeReply, Write, Wrote};
 use wattle_trust::signed::{self, Context};
 use wattle_types::{Epoch, HostId, Leadership};
 

@@ -54,17 +54,14 @@ impl World {
         if before < self.store.last_seq() {
             self.law.accepted(self.now, from.life, self.store.since(before));
             self.pump_all();
-        } else if is_deposed && outcome == Outcome::Conflict {
-            self.law.refused_deposed(count);
+        } else if outcome == Outcome::Conflict {
+            self.law.refused_writes(from.life, is_deposed, count);
         }
         match outcome {
             Outcome::Stored { last_seq } => Some(Wrote::Ok { last_seq }),
             Outcome::Conflict => Some(Wrote::Conflict),
             Outcome::InFlight => Some(Wrote::InFlight),
-            Outcome::TooMany => {
-                self.law.too_many(self.now, count);
-                None
-            }
+            Outcome::TooMany => Some(Wrote::TooLarge),
             _ => None,
         }
     }

@@ -99,8 +99,11 @@ impl World {
         let next = body_of(&closure.sealed);
         if let Some((index, daemon)) = self.host_run(process) {
             let before = std::mem::replace(&mut daemon.followed, next.clone());
+            let serving = daemon.runs.values().filter(|run| run.phase == Phase::Serving);
+            let serving = serving.map(|run| run.id.clone()).collect();
             let host = &self.hosts[index];
-            self.law.follows(self.now, host, before.as_ref(), next.as_ref(), closure.applied);
+            let (before, next) = (before.as_ref(), next.as_ref());
+            self.law.follows(self.now, host, before, &serving, next, closure.applied);
         }
         self.tell_agent(process, Event::Stored { generation });
     }

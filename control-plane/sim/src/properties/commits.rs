@@ -59,7 +59,7 @@ impl Law {
             }
             self.known.take(fact);
         }
-        if let Err((property, message)) = self.check_state(&told) {
+        if let Err((property, message)) = self.check_state(writer, &told) {
             self.breaks(property, now, message);
         }
     }
@@ -122,7 +122,7 @@ impl Law {
 
     /// What must hold between keys once a batch is stored. The leader has seen everything before
     /// it decides, so this is exact and not a matter of who was how late.
-    fn check_state(&self, told: &BTreeSet<HostId>) -> Result<(), (Property, String)> {
+    fn check_state(&self, writer: u64, told: &BTreeSet<HostId>) -> Result<(), (Property, String)> {
         for head in self.known.heads.values() {
             let deployed = self.known.deployed(head);
             if head.deployed.is_some() && deployed.is_none() {
@@ -137,10 +137,10 @@ impl Law {
                 }
             }
         }
-        told.iter().try_for_each(|host| self.check_host(host))
+        told.iter().try_for_each(|host| self.check_host(writer, host))
     }
 
-    fn check_host(&self, host: &HostId) -> Result<(), (Property, String)> {
+    fn check_host(&self, writer: u64, host: &HostId) -> Result<(), (Property, String)> {
         let desired = self.known.desired();
         let (Some(facts), Some(told)) = (self.hosts.get(host), self.known.assignments.get(host)) else {
             return Err((Property::Constraints, format!("{host} is told something and unknown")));
@@ -161,6 +161,10 @@ impl Law {
             if wanted.what != wattle_planner::What::Run(entry.spec) {
                 return broken(format!("{host} is told {id} in a revision that is not deployed"));
             }
+            // The planner believes that a host nobody heard of fits for what it has.
+            if !self.seen.contains(&(writer, *host)) {
+                continue;
+            }
             let has = |(key, value): (&String, &String)| facts.labels.get(key) == Some(value);
             let spread = &wanted.scaler.spread;
             if !spread.is_empty() && !spread.iter().any(|spread| spread.requirements.iter().all(has)) {
@@ -178,13 +182,13 @@ impl Law {
         self.led.contains(&writer) && now.boot != writer && lease.epoch <= now.epoch
     }
 
-    /// The store refused such writes.
-    pub(crate) fn refused_deposed(&mut self, writes: usize) {
+    /// The store refused the writes of this process.
+    pub(crate) fn refused_writes(&mut self, writer: u64, is_deposed: bool, writes: usize) {
+        self.feared = self.feared.filter(|feared| *feared != writer);
+        if !is_deposed {
+            return;
+        }
         self.counts.deposed += 1;
         self.counts.deposed_with_content += u64::from(1 < writes);
-    }
-
-    pub(crate) fn too_many(&mut self, now: u64, writes: usize) {
-        self.breaks(Property::Fenced, now, format!("a batch of {writes}"));
     }
 }

@@ -1,9 +1,11 @@
 //! What clients are told, what controllers complain of, and what hosts do.
 
+use std::collections::BTreeSet;
+
 use wattle_agent::Refusal;
 use wattle_brain::Alarm;
 use wattle_brain::apps::{Answer, Command};
-use wattle_types::{AppHead, AppName, Applied, Assignment, Beat, Revision};
+use wattle_types::{ActorId, AppHead, AppName, Applied, Assignment, Beat, Revision};
 
 use super::{Law, Property};
 use crate::hosts::{Host, Run};
@@ -143,6 +145,7 @@ impl Law {
         now: u64,
         host: &Host,
         before: Option<&Assignment>,
+        serving: &BTreeSet<ActorId>,
         next: Option<&Assignment>,
         applied: Applied,
     ) {
@@ -154,8 +157,9 @@ impl Law {
             return self.breaks(Property::OnlyAssigned, now, message);
         };
         let entries = before.map(|before| &before.entries[..]).unwrap_or_default();
-        let stays = |id| next.entries.iter().any(|entry| entry.id == id);
-        let ended = entries.iter().filter(|entry| !stays(entry.id.clone())).count();
+        // What was not serving yet is nobody's loss.
+        let ends = |id: &ActorId| !next.entries.iter().any(|entry| entry.id == *id);
+        let ended = serving.iter().filter(|id| ends(id)).count();
         if entries.len() < 2 * ended && !next.mass {
             let message = format!("host {index} ends {ended} of {}, unmarked", entries.len());
             return self.breaks(Property::NoMassEnd, now, message);

@@ -3,11 +3,12 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use wattle_types::stored::VERSION;
 use wattle_types::{ActorId, Load, SpecHash};
 
 use super::http::{Header, HttpRequest, HttpResponse};
 use super::{
-    CallBody, CallReply, CallRequest, Caller, Limits, NotBegun, Outcome, ReplyBody, Trace, VERSION,
+    CallBody, CallReply, CallRequest, Caller, Limits, NotBegun, Outcome, ReplyBody, Trace,
 };
 use crate::wire::{self, WireError};
 
@@ -88,7 +89,6 @@ impl CallRequest {
     /// Reads a call.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, WireError> {
         let wire: WireRequest = wire::decode(CALL, bytes, limits.message_bytes_max)?;
-        check_version(CALL, wire.v)?;
         let absent = || WireError::Invalid { what: CALL, field: "http", value: "nothing".into() };
         let http = wire.http.ok_or_else(absent)?;
         check_http(CALL, &http.headers, http.uri.len(), limits)?;
@@ -153,7 +153,6 @@ impl CallReply {
     /// Reads a reply.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, WireError> {
         let wire: WireReply = wire::decode(REPLY, bytes, limits.message_bytes_max)?;
-        check_version(REPLY, wire.v)?;
         let message = wire.message;
         let outcome = match wire.outcome.as_str() {
             "ok" => {
@@ -180,11 +179,6 @@ impl CallReply {
         };
         Ok(Self { outcome, revision: wire.revision, load: wire.load })
     }
-}
-
-/// A version we do not know may give a known field another meaning.
-fn check_version(what: &'static str, found: u8) -> Result<(), WireError> {
-    if found == VERSION { Ok(()) } else { Err(WireError::Version { what, found, known: VERSION }) }
 }
 
 fn check_len(what: &'static str, encoded: &[u8], limits: &Limits) -> Result<(), WireError> {

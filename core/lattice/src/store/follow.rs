@@ -8,6 +8,8 @@
 //! Only those who must know everything follow: a stream has at most a thousand consumers, so
 //! hosts are woken and read their own key.
 
+mod delivery;
+
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
@@ -21,6 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use wattle_tasks::{Backoff, Chain};
 use wattle_types::Key;
 
+use self::delivery::Delivery;
 use super::Stored;
 use crate::bucket::{Bucket, is_marker};
 use crate::jetstream::{self, JetStreamError};
@@ -162,6 +165,10 @@ impl Follower {
             let broken = self.consume(&stop).await;
             match &broken {
                 Broken::Unwanted | Broken::Closed => return,
+                // No pause repairs a refusal, but a person may.
+                Broken::SetUp(refused @ JetStreamError::Refused { .. }) => {
+                    tracing::warn!(error = %Chain(refused), "cannot follow the control stream");
+                }
                 reason => tracing::debug!(reason = %Chain(reason), "following again"),
             }
             if self.position != told_before {
@@ -341,51 +348,4 @@ fn nanos(duration: Duration) -> u64 {
 
 fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
     message.headers.as_ref()?.get(name).map(|value| value.as_str())
-}
-
-/// What the reply subject of a delivered message says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Delivery {
-    stream_seq: u64,
-    consumer_seq: u64,
-    /// How many more wait to be delivered.
-    pending: u64,
-}
-
-impl Delivery {
-    /// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`,
-    /// from newer servers with domain and account after `$JS.ACK`, and a token more at the end.
-    fn read(reply: &str) -> Option<Self> {
-        let tokens: Vec<&str> = reply.split('.').collect();
-        let rest = match tokens.get(..2)? {
-            ["$JS", "ACK"] if tokens.len() == 9 => &tokens[2..],
-            ["$JS", "ACK"] if 11 <= tokens.len() => &tokens[4..],
-            _ => return None,
-        };
-        Some(Self {
-            stream_seq: rest.get(3)?.parse().ok()?,
-            consumer_seq: rest.get(4)?.parse().ok()?,
-            pending: rest.get(6)?.parse().ok()?,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_forms_of_a_delivery_are_read() {
-        let expected = Delivery { stream_seq: 17, consumer_seq: 3, pending: 2 };
-        for reply in [
-            "$JS.ACK.KV_x.c1.1.17.3.1795168691940862769.2",
-            "$JS.ACK.hub.hash.KV_x.c1.1.17.3.1795168691940862769.2",
-            "$JS.ACK.hub.hash.KV_x.c1.1.17.3.1795168691940862769.2.random",
-        ] {
-            assert_eq!(Delivery::read(reply), Some(expected), "{reply}");
-        }
-        for reply in ["", "$JS.ACK", "$JS.ACK.KV_x.c1.1.x.3.1.2", "_INBOX.a.b.c.d.e.f.g.h"] {
-            assert_eq!(Delivery::read(reply), None, "{reply}");
-        }
-    }
 }

@@ -92,10 +92,10 @@ fn two_subjects_never_share_a_text() {
 fn subjects_are_written_as_the_protocol_says() {
     let (names, host) = (names(), host());
     let cases = [
-        (Subject::Call { host: host, actor: named("a") }, format!("wattle.prod.call.{host}.a")),
-        (Subject::Host { host: host, op: HostOp::Probe }, format!("wattle.prod.host.{host}.probe")),
+        (Subject::Call { host, actor: named("a") }, format!("wattle.prod.call.{host}.a")),
+        (Subject::Host { host, op: HostOp::Probe }, format!("wattle.prod.host.{host}.probe")),
         (
-            Subject::Control(ControlSubject::HostGet { host: host }),
+            Subject::Control(ControlSubject::HostGet { host }),
             format!("wasmbus.ctl.v1.prod.host.get.{host}"),
         ),
         (Subject::Event(EventName::HostStarted), "wasmbus.evt.prod.host_started".to_owned()),
@@ -201,19 +201,19 @@ fn matches(pattern: &str, subject: &str) -> bool {
 fn every_subject_is_heard_by_exactly_one_pattern_of_its_listeners() {
     let host = host();
     let patterns = [
-        Pattern::CallsTo { host: host },
+        Pattern::CallsTo { host },
         Pattern::AnyCalls,
         Pattern::RepliesTo { who: named("client-x") },
         Pattern::Serves,
         Pattern::AskServe,
         Pattern::Beats,
-        Pattern::WakesOf { host: host },
-        Pattern::AskedOf { host: host },
+        Pattern::WakesOf { host },
+        Pattern::AskedOf { host },
         Pattern::Leader,
         Pattern::HostPings,
-        Pattern::HostControls { host: host },
-        Pattern::ComponentControls { host: host },
-        Pattern::ProviderControls { host: host },
+        Pattern::HostControls { host },
+        Pattern::ComponentControls { host },
+        Pattern::ProviderControls { host },
         Pattern::LabelControls { host },
         Pattern::ComponentAuctions,
         Pattern::ProviderAuctions,

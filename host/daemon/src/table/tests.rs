@@ -180,8 +180,11 @@ fn who_is_silent_for_long_is_forgotten_but_never_this_host() {
     table.hear(delta(3, 1, vec![]), Millis(SILENT_MS));
     assert!(!table.sweep(Millis(SILENT_MS + 1)));
     assert_eq!(chosen(&table, &[], 0), hosts(&[3]));
-    table.sweep(Millis(SILENT_MS * 10));
-    assert!(table.sweep(Millis(SILENT_MS * 11)), "nobody serves web any more");
+    let lost_at = SILENT_MS * 10;
+    table.sweep(Millis(lost_at));
+    assert_eq!(chosen(&table, &[], lost_at), hosts(&[]));
+    assert!(!table.sweep(Millis(lost_at + REMEMBERED_AFTER_LOSS_MS)), "it may come back");
+    assert!(table.sweep(Millis(lost_at + REMEMBERED_AFTER_LOSS_MS + 1)));
     let left: Vec<_> = table.routes().map(|(route, _)| route.path).collect();
     assert_eq!(left, ["/db"]);
 }

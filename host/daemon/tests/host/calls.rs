@@ -67,17 +67,56 @@ async fn a_killed_host_costs_a_caller_nothing_when_another_serves() {
         lattice.until_ready(far, &assigned).await;
     }
     near.until_ok("/").await;
-    one.kill();
+    lattice.kill(one).await;
     for _ in 0..20 {
         let (status, text) = near.get("/").await;
         assert_eq!(status, StatusCode::OK, "{text}");
     }
     // The last one gone, it is said that nobody serves, and when to come again.
-    two.kill();
+    lattice.kill(two).await;
     let request = Request::get("/").body(Full::default()).unwrap();
     let response = kit::begin(near.addr, request).await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.headers().contains_key("retry-after"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_host_that_is_killed_is_told_long_before_the_deadline() {
+    let lattice = Lattice::start().await;
+    let (near, far) = (lattice.host("near").await, lattice.host("far").await);
+    let mut exerciser = spec("exerciser", &lattice.component("exerciser"), "/");
+    exerciser.limits.concurrency = Some(1);
+    let assigned = lattice.assign(&far, &[&exerciser]).await;
+    lattice.until_ready(&far, &assigned).await;
+    near.until_ok("/hello").await;
+    let addr = near.addr;
+    // Two instances with one place each; one may be taken by a look below, and is soon free again.
+    let wait = || {
+        tokio::spawn(async move {
+            loop {
+                let (status, text) = kit::get(addr, "/slow?times=100&ms=250").await;
+                if status != StatusCode::SERVICE_UNAVAILABLE {
+                    return (status, text);
+                }
+            }
+        })
+    };
+    let waiting = [wait(), wait()];
+    until("both are being answered", async || {
+        let subject = Subject::Call { host: far.id, actor: exerciser.id.clone() };
+        let reply = ask(&lattice, &subject, call(&exerciser)).await;
+        let overloaded =
+            matches!(reply.outcome, Outcome::NotBegun { reason: NotBegun::Overloaded, .. });
+        overloaded.then_some(())
+    })
+    .await;
+    lattice.kill(far).await;
+    for waiting in waiting {
+        let told = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+        let (status, text) = told.expect("told long before the deadline").unwrap();
+        assert_eq!(status, StatusCode::GATEWAY_TIMEOUT);
+        assert!(text.contains("WT-HOST-UNKNOWN"), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

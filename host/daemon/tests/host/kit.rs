@@ -24,7 +24,7 @@ use wattle_lattice::signal::Wake;
 use wattle_lattice::store::{StoreConfig, Write};
 use wattle_lattice::subject::HostOp;
 use wattle_lattice::testing::NatsServer;
-use wattle_lattice::{Connection, Expect, Store, Subject, WriteOutcome};
+use wattle_lattice::{Connection, Expect, RequestError, Store, Subject, WriteOutcome};
 use wattle_tasks::CancellationToken;
 use wattle_trust::signed::{self, Context};
 use wattle_trust::{KeyPair, SignRequest, TrustFile, claims};
@@ -177,6 +177,18 @@ impl Lattice {
         }
     }
 
+    /// As SIGKILL: nothing is finished, nothing is said. Returns when the lattice has noticed.
+    pub(crate) async fn kill(&self, host: Running) {
+        let probe = Subject::Host { host: host.id, op: HostOp::Probe };
+        host.kill();
+        let within = Duration::from_millis(500);
+        until("nobody is there any more", async || {
+            let probed = self.connection.request(&probe, Bytes::new(), within).await;
+            matches!(probed, Err(RequestError::NoResponders)).then_some(())
+        })
+        .await;
+    }
+
     /// None while the host does not answer.
     pub(crate) async fn ask_inventory(&self, host: HostId) -> Option<Inventory> {
         let subject = Subject::Host { host, op: HostOp::Inventory };
@@ -247,7 +259,6 @@ impl Running {
         Ok(Self { id, addr, stop, ended, runtime: Some(runtime) })
     }
 
-    /// As SIGKILL: nothing is finished, nothing is said.
     pub(crate) fn kill(mut self) {
         self.runtime.take().unwrap().shutdown_background();
     }

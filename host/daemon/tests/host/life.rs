@@ -121,8 +121,6 @@ async fn a_host_serves_on_without_nats_and_rejoins() {
     lattice.nats.restart();
     link.wait_for(|link| link.up).await.unwrap();
     let other = spec("other", &lattice.component("exerciser"), "/");
-    // Nobody wakes it: it looks by itself when it is back.
-    lattice.publish(&other).await;
     let assigned = lattice.assign(&host, &[&hello, &other]).await;
     lattice.until_ready(&host, &assigned).await;
     assert_eq!(host.get("/count").await.0, StatusCode::OK);

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use wattle_types::{Digest, HostId, PublicKey, Role};
+use wattle_types::{Digest, HostId, PublicKey, Role, stored};
 
 use super::*;
 
@@ -80,7 +80,10 @@ fn what_follows_an_envelope_is_refused() {
     let mut encoded = request().encode(&limits).unwrap().to_vec();
     encoded.push(0xc0);
     let refused = CallRequest::decode(&encoded, &limits);
-    assert!(matches!(refused, Err(WireError::Trailing { extra: 1, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(WireError::Unreadable(stored::Error::Trailing { extra: 1, .. }))),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -118,7 +121,10 @@ fn another_version_is_refused_by_its_number() {
     set(&mut value, "v", 2.into());
     let later = rmp_serde::to_vec_named(&value).unwrap();
     let refused = CallRequest::decode(&later, &limits);
-    assert!(matches!(refused, Err(WireError::Version { found: 2, known: 1, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(WireError::Unreadable(stored::Error::Version { found: 2, .. }))),
+        "{refused:?}"
+    );
 }
 
 #[test]

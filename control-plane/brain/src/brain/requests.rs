@@ -1,0 +1,94 @@
+//! Requests of clients: queued, decided in the order in which they came, answered once.
+
+use wattle_types::Millis;
+
+use super::{Brain, Stopping, reply};
+use crate::apps::{self, Answer, Command, Decision, View};
+use crate::effect::Effect;
+use crate::event::{RequestId, Stamp};
+use crate::journal::Purpose;
+
+/// Clients give up after two seconds, so an answer later than this is heard by nobody.
+const REQUEST_WAIT_MS: u64 = 1_500;
+/// More at once are refused: each takes a write.
+const REQUESTS_MAX: usize = 64;
+/// A request whose write met somebody else's is decided again from what is there now.
+const REQUEST_TRIES: u32 = 5;
+/// Until what a write met has been followed.
+pub(super) const REQUEST_AGAIN_MS: u64 = 50;
+
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) id: RequestId,
+    pub(super) command: Command,
+    pub(super) stamp: Stamp,
+    pub(super) came_at: Millis,
+    pub(super) tries: u32,
+}
+
+impl Brain {
+    pub(super) fn requested(
+        &mut self,
+        now: Millis,
+        id: RequestId,
+        command: Command,
+        stamp: Stamp,
+        out: &mut Vec<Effect>,
+    ) {
+        let refusal = if !self.lease.is_held() || self.stopping != Stopping::No {
+            Some("this controller does not lead; ask again")
+        } else if REQUESTS_MAX <= self.requests.len() {
+            Some("too many requests wait; ask again")
+        } else {
+            None
+        };
+        match refusal {
+            Some(text) => reply(out, id, Answer::Unavailable(text.to_owned())),
+            None => {
+                self.requests.push_back(Request { id, command, stamp, came_at: now, tries: 0 });
+            }
+        }
+    }
+
+    /// Answers what can be answered, in the order in which it came.
+    pub(super) fn answer(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        while self.mirror.is_current() && self.requests_from <= now {
+            let Some(next) = self.requests.front() else { return };
+            if !next.command.is_question() && !self.journal.is_idle() {
+                break;
+            }
+            let Some(mut request) = self.requests.pop_front() else { return };
+            let plan = self.reconcile.plan();
+            let view = View { mirror: &self.mirror, fleet: &self.fleet, plan };
+            match apps::decide(&request.command, request.stamp, &self.mirror, &view) {
+                Decision::Answer(answer) => reply(out, request.id, answer),
+                Decision::Commit(writes, answer) => {
+                    request.tries += 1;
+                    let purpose = Purpose::Request(request.id);
+                    self.underway = Some((request, answer));
+                    self.commit(now, purpose, writes, out);
+                }
+            }
+        }
+        self.drop_stale(now, out);
+    }
+
+    pub(super) fn drop_stale(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        while self.requests.front().is_some_and(|next| REQUEST_WAIT_MS < now.since(next.came_at)) {
+            let Some(request) = self.requests.pop_front() else { return };
+            let text = "the controller cannot reach the lattice's store just now; ask again";
+            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+        }
+    }
+
+    /// The write met somebody else's. What that was arrives in a moment.
+    pub(super) fn decide_again(&mut self, out: &mut Vec<Effect>) {
+        let Some((request, _)) = self.underway.take() else { return };
+        if request.tries < REQUEST_TRIES {
+            self.requests.push_front(request);
+        } else {
+            let text = "somebody else keeps changing this; nothing was changed, ask again";
+            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+        }
+    }
+}

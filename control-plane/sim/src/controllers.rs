@@ -1,0 +1,202 @@
+//! Controllers: the shipped brain in a process that crashes, sleeps and starts again, and a driver
+//! that does what it wants over a bad network.
+
+mod driver;
+mod following;
+
+use std::collections::BTreeSet;
+
+use wattle_brain::lease::Identity;
+use wattle_brain::{Brain, Config, Effect, Event, OpId};
+use wattle_trust::KeyPair;
+use wattle_types::{Epoch, HostId, Key, Millis, PublicKey};
+
+use crate::network::{Process, Who};
+use crate::store::Write;
+use crate::world::{Due, World, controller_key, lattice};
+
+#[derive(Debug)]
+pub(crate) struct Controller {
+    key: KeyPair,
+    /// On its disk.
+    epoch_known: Epoch,
+    pub(crate) running: Option<Run>,
+}
+
+/// One process.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) life: u64,
+    pub(crate) brain: Brain,
+    /// What its clock is ahead of ours.
+    skew: u64,
+    pub(crate) paused_until: u64,
+    /// Requests that have not ended yet.
+    asks: BTreeSet<u64>,
+    /// Whether it answers the application API.
+    pub(crate) serves: bool,
+    /// How far it has followed the store.
+    position: u64,
+    complete: bool,
+    /// It knows that its link is cut.
+    knows_cut: bool,
+    /// What it says each second, signed once.
+    word: Option<(Epoch, Vec<u8>)>,
+}
+
+/// On its way to the store.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) from: Process,
+    pub(crate) ask: u64,
+    pub(crate) deadline: u64,
+    pub(crate) what: Wanted,
+}
+
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    Lease { op: OpId },
+    Commit { op: OpId, writes: Vec<Write> },
+    /// By a host.
+    Value { key: Key },
+}
+
+/// On its way to a host.
+#[derive(Debug)]
+pub(crate) struct Inquiry {
+    from: Process,
+    ask: u64,
+    host: HostId,
+    for_inventory: bool,
+}
+
+impl Controller {
+    pub(crate) fn new(index: usize) -> Self {
+        Self { key: controller_key(index), epoch_known: Epoch::ZERO, running: None }
+    }
+
+    pub(crate) fn public(&self) -> PublicKey {
+        self.key.public()
+    }
+
+    pub(crate) fn run(&self, life: u64) -> Option<&Run> {
+        self.running.as_ref().filter(|run| run.life == life)
+    }
+}
+
+impl Run {
+    pub(crate) fn clock(&self, now: u64) -> Millis {
+        Millis(now + self.skew)
+    }
+}
+
+impl World {
+    pub(crate) fn controller_process(&self, index: usize) -> Option<Process> {
+        let run = self.controllers[index].running.as_ref()?;
+        Some(Process { who: Who::Controller(index), life: run.life })
+    }
+
+    /// The controller whose process this is, while it runs.
+    fn controller_run(&mut self, process: Process) -> Option<(usize, &mut Run)> {
+        let Who::Controller(index) = process.who else { return None };
+        let run = self.controllers[index].running.as_mut()?;
+        (run.life == process.life).then_some((index, run))
+    }
+
+    pub(crate) fn boot_controller(&mut self, index: usize) {
+        if self.controllers[index].running.is_some() {
+            return;
+        }
+        let life = self.number();
+        let skew = self.rng.u64(..1_000_000_000);
+        let controller = &mut self.controllers[index];
+        let identity =
+            Identity { holder: format!("c{index}"), boot: life, version: "0.1.0".to_owned() };
+        let config = Config { lattice: lattice(), identity, epoch_known: controller.epoch_known };
+        controller.running = Some(Run {
+            life,
+            brain: Brain::new(config),
+            skew,
+            paused_until: 0,
+            asks: BTreeSet::new(),
+            serves: false,
+            position: 0,
+            complete: false,
+            knows_cut: true,
+            word: None,
+        });
+        self.note(format!("controller {index} starts as boot {life}"));
+        let process = Process { who: Who::Controller(index), life };
+        self.later(0..100, Due::BrainTick(process));
+        if !self.network.is_cut(process.who) {
+            self.reconnect_controller(process);
+        }
+    }
+
+    pub(crate) fn kill_controller(&mut self, index: usize, back: std::ops::Range<u64>) {
+        if self.controllers[index].running.take().is_some() {
+            self.note(format!("controller {index} is gone"));
+            self.later(back, Due::Boot(Who::Controller(index)));
+        }
+    }
+
+    pub(crate) fn reconnect_controller(&mut self, process: Process) {
+        let Some((_, run)) = self.controller_run(process) else { return };
+        if std::mem::replace(&mut run.knows_cut, false) {
+            self.later(1..300, Due::Brain(process, Event::Connected));
+        }
+        self.later(1..400, Due::Pump(process));
+    }
+
+    pub(crate) fn notice_cut(&mut self, process: Process) {
+        if !self.network.is_cut(process.who) {
+            return;
+        }
+        let Some((_, run)) = self.controller_run(process) else { return };
+        if !std::mem::replace(&mut run.knows_cut, true) {
+            self.tell_brain(process, Event::Disconnected);
+        }
+    }
+
+    pub(crate) fn tick_brain(&mut self, process: Process) {
+        if self.controller_run(process).is_none() {
+            return;
+        }
+        let random = self.rng.u64(..);
+        self.tell_brain(process, Event::Tick { random });
+        self.later(90..111, Due::BrainTick(process));
+    }
+
+    pub(crate) fn answer_brain(&mut self, process: Process, ask: u64, event: Event) {
+        if self.controller_run(process).is_some_and(|(_, run)| run.asks.remove(&ask)) {
+            self.tell_brain(process, event);
+        }
+    }
+
+    pub(crate) fn tell_brain(&mut self, process: Process, event: Event) {
+        let now = self.now;
+        let Some((index, run)) = self.controller_run(process) else { return };
+        let effects = run.brain.step(run.clock(now), event.clone());
+        if let Event::Inventoried { host, inventory: Some(_) } = &event {
+            self.law.sees(process.life, *host);
+        }
+        self.trace.brain(now, index, event, &effects);
+        for effect in effects {
+            if self.crashes_at(&effect) {
+                // Before the write, or after it was sent and before anybody heard what became of it.
+                if self.rng.bool() {
+                    self.carry_out_of_brain(process, effect);
+                }
+                self.kill_controller(index, 200..6_000);
+                return;
+            }
+            self.carry_out_of_brain(process, effect);
+        }
+    }
+
+    fn crashes_at(&mut self, effect: &Effect) -> bool {
+        let matters = matches!(effect, Effect::Commit { .. } | Effect::RememberEpoch { .. });
+        let chance = self.network.hazards.crash_at_effect;
+        matters && crate::faults::happens(&mut self.rng, chance)
+    }
+}

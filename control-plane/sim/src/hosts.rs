@@ -1,0 +1,134 @@
+//! Hosts: the shipped agent in a process that crashes, sleeps and starts again, its disk, and what
+//! really runs there.
+
+mod driver;
+mod life;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fastrand::Rng;
+use wattle_agent::{Agent, Restored, RunId};
+use wattle_types::{
+    ActorId, Assignment, Beat, HostId, Inventory, Labels, Millis, PublicKey, Role, SpecHash,
+};
+
+use crate::network::{Process, Who};
+use crate::world::World;
+
+pub(crate) use life::body_of;
+
+/// A machine, under one identity for as long as its disk lives.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) index: usize,
+    pub(crate) id: HostId,
+    pub(crate) labels: Labels,
+    pub(crate) capacity: u32,
+    /// The NATS server it is connected to.
+    server: String,
+    pub(crate) disk: Restored,
+    pub(crate) running: Option<Daemon>,
+    /// Must not start again before it is told to.
+    pub(crate) kept_down: bool,
+    /// For those who beat in its name.
+    last_beat: Option<Beat>,
+}
+
+/// One process of a host.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) life: u64,
+    agent: Agent,
+    skew: u64,
+    pub(crate) paused_until: u64,
+    asks: BTreeSet<u64>,
+    /// When the agent is woken next.
+    tick_at: Option<u64>,
+    /// What it follows: durable, and acknowledged.
+    pub(crate) followed: Option<Assignment>,
+    pub(crate) runs: BTreeMap<RunId, Run>,
+}
+
+/// Something that really runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) id: ActorId,
+    pub(crate) hash: SpecHash,
+    pub(crate) count: u32,
+    pub(crate) phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Starting,
+    Serving,
+    Stopping,
+}
+
+impl Host {
+    pub(crate) fn new(index: usize, number: u64, rng: &mut Rng) -> Self {
+        let zone = if index == 0 || rng.u8(..3) < 2 { "cloud" } else { "edge" };
+        let mut labels = Labels::from([("zone".to_owned(), zone.to_owned())]);
+        if rng.bool() {
+            labels.insert("disk".to_owned(), "ssd".to_owned());
+        }
+        Self {
+            index,
+            id: identity(number),
+            labels,
+            capacity: rng.u32(2..=6),
+            server: format!("nats-{}", index % 2),
+            disk: Restored::default(),
+            running: None,
+            kept_down: false,
+            last_beat: None,
+        }
+    }
+
+    /// The disk is another one, and with it the identity.
+    pub(crate) fn renew(&mut self, number: u64) {
+        self.id = identity(number);
+        self.disk = Restored::default();
+        self.last_beat = None;
+    }
+
+    pub(crate) fn run(&self, life: u64) -> Option<&Daemon> {
+        self.running.as_ref().filter(|run| run.life == life)
+    }
+
+    /// What it says to whoever asks. None: nobody listens. Some none: it does not answer now.
+    pub(crate) fn inventory(&self, now: u64) -> Option<Option<Inventory>> {
+        let run = self.running.as_ref()?;
+        Some((run.paused_until <= now).then(|| run.agent.inventory(run.clock(now))))
+    }
+}
+
+impl Daemon {
+    pub(crate) fn clock(&self, now: u64) -> Millis {
+        Millis(now + self.skew)
+    }
+}
+
+fn identity(number: u64) -> HostId {
+    let mut bytes = [7; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    HostId::try_from(PublicKey::new(Role::Server, bytes)).expect("this is a host's role")
+}
+
+impl World {
+    pub(crate) fn host_index(&self, id: &HostId) -> Option<usize> {
+        self.hosts.iter().position(|host| host.id == *id)
+    }
+
+    pub(crate) fn host_process(&self, index: usize) -> Option<Process> {
+        let run = self.hosts[index].running.as_ref()?;
+        Some(Process { who: Who::Host(index), life: run.life })
+    }
+
+    /// The host whose process this is, while it runs.
+    fn host_run(&mut self, process: Process) -> Option<(usize, &mut Daemon)> {
+        let Who::Host(index) = process.who else { return None };
+        let run = self.hosts[index].running.as_mut()?;
+        (run.life == process.life).then_some((index, run))
+    }
+}
