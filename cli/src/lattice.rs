@@ -1,7 +1,7 @@
 //! How commands reach a lattice.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
@@ -35,6 +35,12 @@ pub(crate) struct LatticeArgs {
 }
 
 pub(crate) const DEFAULT_URL: &str = "nats://127.0.0.1:4222";
+
+/// The application API takes manifests as JSON from us; people's YAML is read here.
+const JSON: [(&str, &str); 1] = [(wadm::CONTENT_TYPE, wadm::CONTENT_JSON)];
+
+/// Between two questions to a lattice that nobody leads at the moment.
+const LEADERLESS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Until then a lattice that was started has a leader and a host, or never will.
 const USABLE_DEADLINE: Duration = Duration::from_secs(25);
@@ -112,18 +118,24 @@ impl Lattice {
         op: AppSubject,
         body: impl Into<Bytes>,
     ) -> Result<T> {
-        let json = [("Content-Type", "application/json")];
-        let subject = Subject::App(op);
-        let reply = self.connection.request_with(&subject, &json, body.into(), self.within).await;
-        let reply = reply.map_err(|error| match error {
-            RequestError::NoResponders => anyhow!(
-                "no controller answers in lattice {}; start one with `wattle up` or \
-                 `wattle controller`",
-                self.connection.lattice()
-            ),
-            error => anyhow::Error::new(error).context("the controller did not answer"),
-        })?;
-        read_app_reply(&reply.payload)
+        let (subject, body) = (Subject::App(op), body.into());
+        let until = Instant::now() + self.within;
+        loop {
+            let asked = self.connection.request_with(&subject, &JSON, body.clone(), self.within);
+            match asked.await {
+                Ok(reply) => return read_app_reply(&reply.payload),
+                // Between two leaders, and just after the start, nobody answers for a moment.
+                Err(RequestError::NoResponders) if Instant::now() < until => {
+                    tokio::time::sleep(LEADERLESS_PAUSE).await;
+                }
+                Err(RequestError::NoResponders) => bail!(
+                    "no controller answers in lattice {}; start one with `wattle up` or \
+                     `wattle controller`",
+                    self.connection.lattice()
+                ),
+                Err(error) => return Err(error).context("the controller did not answer"),
+            }
+        }
     }
 
     /// Asks one host over the 1.x control interface.

@@ -25,7 +25,9 @@ mod up;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use wattle_host::standalone::StandaloneError;
 use wattle_tasks::telemetry::{self, TelemetryConfig, TelemetryGuard};
+use wattle_trust::Refusal;
 
 /// Run signed WebAssembly components as actors in a lattice.
 #[derive(Debug, Parser)]
@@ -123,10 +125,21 @@ fn init_telemetry(cli: &Cli) -> anyhow::Result<TelemetryGuard> {
     Ok(telemetry::init(&config, |name| std::env::var(name).ok())?)
 }
 
-/// One line with every cause, and nothing a person cannot act on.
+/// One line with every cause, and the stable code where there is one.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    output::complain(format_args!("error: {error:#}"));
+    match code(error) {
+        Some(code) => output::complain(format_args!("error: {error:#} [{code}]")),
+        None => output::complain(format_args!("error: {error:#}")),
+    }
     ExitCode::FAILURE
+}
+
+/// Of the first error in the chain that has one; its page is in `docs/errors`.
+fn code(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().find_map(|cause| {
+        let standalone = cause.downcast_ref::<StandaloneError>().and_then(StandaloneError::code);
+        standalone.or_else(|| cause.downcast_ref::<Refusal>().map(Refusal::code))
+    })
 }
 
 #[cfg(test)]

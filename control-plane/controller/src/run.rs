@@ -124,8 +124,8 @@ async fn connect(
 
 fn say(notice: &Notice) {
     match notice {
-        Notice::Waiting { attempt, pause, reason } => {
-            info!(attempt, ?pause, reason, "waiting for NATS");
+        Notice::Waiting { url, attempt, pause, reason } => {
+            info!(url, attempt, ?pause, reason, "waiting for NATS; trying again");
         }
         Notice::Connected => info!("connected to NATS"),
         Notice::Lost => warn!("connection to NATS lost"),

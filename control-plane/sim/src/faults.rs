@@ -81,6 +81,8 @@ pub(crate) struct Hazards {
     pub(crate) start_fails: u32,
     pub(crate) disk_fails: u32,
     pub(crate) crash_at_effect: u32,
+    /// A controller falls asleep after it decided and before it writes.
+    pub(crate) sleeps_at_write: u32,
     /// The rest: chances each half second.
     pub(crate) host_dies: u32,
     pub(crate) host_cut: u32,
@@ -108,7 +110,8 @@ impl Hazards {
             stale: some(400),
             start_fails: some(300),
             disk_fails: some(200),
-            crash_at_effect: some(6),
+            crash_at_effect: some(10),
+            sleeps_at_write: some(60),
             host_dies: some(40),
             host_cut: some(30),
             host_pauses: some(20),

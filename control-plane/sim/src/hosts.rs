@@ -26,6 +26,7 @@ pub(crate) struct Host {
     pub(crate) capacity: u32,
     /// The NATS server it is connected to.
     server: String,
+    beat_ms: u32,
     pub(crate) disk: Restored,
     pub(crate) running: Option<Daemon>,
     /// Must not start again before it is told to.
@@ -46,6 +47,7 @@ pub(crate) struct Daemon {
     tick_at: Option<u64>,
     /// What it follows: durable, and acknowledged.
     pub(crate) followed: Option<Assignment>,
+    followed_at: u64,
     pub(crate) runs: BTreeMap<RunId, Run>,
 }
 
@@ -78,6 +80,7 @@ impl Host {
             labels,
             capacity: rng.u32(2..=6),
             server: format!("nats-{}", index % 2),
+            beat_ms: if rng.u8(..5) == 0 { 2_000 } else { 500 },
             disk: Restored::default(),
             running: None,
             kept_down: false,

@@ -16,6 +16,7 @@
 mod agenda;
 mod controllers;
 pub mod faults;
+pub mod findings;
 mod hosts;
 mod network;
 mod operator;
@@ -27,5 +28,6 @@ mod weather;
 mod world;
 
 pub use faults::{Fault, Options};
+pub use findings::{Finding, UNREPAIRED};
 pub use properties::{Counts, Property, Violation};
 pub use report::{Report, run};

@@ -13,6 +13,7 @@ use std::fmt;
 
 use wattle_types::{AppName, Applied, Digest, HostId, Labels};
 
+use crate::findings::{Finding, UNREPAIRED};
 use crate::hosts::Host;
 use known::Known;
 use promises::Edit;
@@ -82,11 +83,10 @@ pub struct Counts {
 pub(crate) struct Law {
     broken: Option<Violation>,
     pub(crate) counts: Counts,
+    pub(crate) findings: BTreeSet<Finding>,
     known: Known,
     /// Processes that led at some time.
     led: BTreeSet<u64>,
-    /// A candidate that believes the store to have lost something.
-    feared: Option<u64>,
     /// Which processes have seen which hosts' inventories.
     seen: BTreeSet<(u64, HostId)>,
     hosts: BTreeMap<HostId, Facts>,
@@ -120,8 +120,13 @@ impl Law {
         self.broken.get_or_insert(Violation { property, at_ms, message });
     }
 
-    fn leads(&self, boot: u64) -> bool {
-        self.known.lease.as_ref().is_some_and(|lease| lease.boot == boot && lease.holder.is_some())
+    /// Whether this is a defect that is known and not repaired; takes note of it.
+    pub(crate) fn tolerates(&mut self, finding: Finding) -> bool {
+        let known = UNREPAIRED.contains(&finding);
+        if known {
+            self.findings.insert(finding);
+        }
+        known
     }
 
     /// A host with a new identity.

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use wattle_agent::{Closure, Event, Restored};
 use wattle_tasks::{CancellationToken, Chain};
-use wattle_types::{Applied, Digest, Epoch, Key, SpecHash, stored};
+use wattle_types::stored::{self, VERSION};
+use wattle_types::{Applied, Digest, Epoch, Key, SpecHash};
 
 use crate::artifact::Artifacts;
 use crate::mailbox::Mailbox;
@@ -19,7 +21,7 @@ use crate::mailbox::Mailbox;
 const FILE: &str = "host.redb";
 /// What is kept is read once; redb's own default is a gigabyte.
 const CACHE_BYTES: usize = 4 << 20;
-/// `epoch-max`, `applied`, `sealed`.
+/// `marks`, and the assignment as it was `sealed`.
 const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
 /// Specs and id records, by their key in the control stream.
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
@@ -82,29 +84,15 @@ impl Disk {
         const WHAT: &str = "read what this host was assigned";
         let reading = self.database.begin_read().map_err(failed(WHAT))?;
         let mut restored = Restored::default();
-        match reading.open_table(MARKS) {
-            Ok(marks) => {
-                let get = |name| -> Result<Option<Vec<u8>>, DiskError> {
-                    let value = marks.get(name).map_err(failed(WHAT))?;
-                    Ok(value.map(|value| value.value().to_vec()))
-                };
-                let unreadable = |what| move |source| DiskError::Unreadable { what, source };
-                if let Some(bytes) = get("epoch-max")? {
-                    const EPOCH: &str = "the highest epoch";
-                    restored.epoch_max =
-                        stored::decode(EPOCH, &bytes).map_err(unreadable(EPOCH))?;
-                }
-                if let Some(bytes) = get("applied")? {
-                    const MARK: &str = "the acknowledged generation";
-                    let applied: Applied =
-                        stored::decode(MARK, &bytes).map_err(unreadable(MARK))?;
-                    restored.applied = Some(applied);
-                }
-                restored.sealed = get("sealed")?;
-            }
+        let table = match reading.open_table(MARKS) {
+            Ok(table) => table,
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(restored),
             Err(error) => return Err(failed(WHAT)(error)),
-        }
+        };
+        let marks = Marks::read(&table)?;
+        (restored.epoch_max, restored.applied) = (marks.epoch_max, marks.applied);
+        let sealed = table.get("sealed").map_err(failed(WHAT))?;
+        restored.sealed = sealed.map(|sealed| sealed.value().to_vec());
         let values = reading.open_table(VALUES).map_err(failed(WHAT))?;
         for entry in values.iter().map_err(failed(WHAT))? {
             let (key, value) = entry.map_err(failed(WHAT))?;
@@ -116,11 +104,10 @@ impl Disk {
         Ok(restored)
     }
 
-    /// Never lowers it: writes of two assignments may come late.
     fn store_epoch(&self, epoch: Epoch) -> Result<(), DiskError> {
         const WHAT: &str = "store the highest epoch";
         let writing = self.database.begin_write().map_err(failed(WHAT))?;
-        raise_epoch(&writing, epoch)?;
+        Marks::raise(&writing, epoch, None)?;
         // So that `restore` finds all tables or none.
         writing.open_table(VALUES).map_err(failed(WHAT))?;
         writing.commit().map_err(failed(WHAT))
@@ -129,12 +116,10 @@ impl Disk {
     fn store_closure(&self, closure: &Closure) -> Result<(), DiskError> {
         const WHAT: &str = "store the assignment";
         let writing = self.database.begin_write().map_err(failed(WHAT))?;
-        raise_epoch(&writing, closure.epoch_max)?;
+        Marks::raise(&writing, closure.epoch_max, Some(closure.applied))?;
         {
-            let mut marks = writing.open_table(MARKS).map_err(failed(WHAT))?;
-            let applied = stored::encode(&closure.applied);
-            marks.insert("applied", &applied[..]).map_err(failed(WHAT))?;
-            marks.insert("sealed", &closure.sealed[..]).map_err(failed(WHAT))?;
+            let mut table = writing.open_table(MARKS).map_err(failed(WHAT))?;
+            table.insert("sealed", &closure.sealed[..]).map_err(failed(WHAT))?;
             let mut values = writing.open_table(VALUES).map_err(failed(WHAT))?;
             for (key, bytes) in &closure.values {
                 values.insert(&key.to_string()[..], &bytes[..]).map_err(failed(WHAT))?;
@@ -203,16 +188,43 @@ impl Disk {
     }
 }
 
-fn raise_epoch(writing: &redb::WriteTransaction, epoch: Epoch) -> Result<(), DiskError> {
-    const WHAT: &str = "store the highest epoch";
-    let mut marks = writing.open_table(MARKS).map_err(failed(WHAT))?;
-    let before: Option<Epoch> = {
-        let found = marks.get("epoch-max").map_err(failed(WHAT))?;
-        found.and_then(|found| stored::decode("the highest epoch", found.value()).ok())
-    };
-    let highest = before.unwrap_or_default().max(epoch);
-    marks.insert("epoch-max", &stored::encode(&highest)[..]).map_err(failed(WHAT))?;
-    Ok(())
+/// What assignments are judged by, apart from what is followed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marks {
+    v: u8,
+    epoch_max: Epoch,
+    applied: Option<Applied>,
+}
+
+impl Marks {
+    /// None of it where nothing was stored; an error where it cannot be read.
+    fn read(table: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Self, DiskError> {
+        const WHAT: &str = "what this host obeyed last";
+        let found = table.get("marks").map_err(failed("read the marks of assignments"))?;
+        match found {
+            None => Ok(Self { v: VERSION, epoch_max: Epoch::ZERO, applied: None }),
+            Some(bytes) => stored::decode(WHAT, bytes.value())
+                .map_err(|source| DiskError::Unreadable { what: WHAT, source }),
+        }
+    }
+
+    /// Never lowers the epoch: what was asked for first may be older.
+    fn raise(
+        writing: &redb::WriteTransaction,
+        epoch: Epoch,
+        applied: Option<Applied>,
+    ) -> Result<(), DiskError> {
+        const WHAT: &str = "store the marks of assignments";
+        let mut table = writing.open_table(MARKS).map_err(failed(WHAT))?;
+        let before = Self::read(&table)?;
+        let marks = Self {
+            v: VERSION,
+            epoch_max: before.epoch_max.max(epoch),
+            applied: applied.or(before.applied),
+        };
+        table.insert("marks", &stored::encode(&marks)[..]).map_err(failed(WHAT))?;
+        Ok(())
+    }
 }
 
 /// What is to be written.
@@ -321,6 +333,18 @@ mod tests {
         assert_eq!(restored.applied, Some(expected.applied));
         assert_eq!(restored.sealed, Some(expected.sealed));
         assert_eq!(restored.values, expected.values);
+    }
+
+    #[test]
+    fn marks_that_cannot_be_read_are_an_error_and_not_a_new_beginning() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = open(dir.path()).unwrap();
+        disk.store_closure(&closure(1, 4, &["a"], &["a"])).unwrap();
+        let writing = disk.database.begin_write().unwrap();
+        writing.open_table(MARKS).unwrap().insert("marks", &b"rotten"[..]).unwrap();
+        writing.commit().unwrap();
+        assert!(matches!(disk.restore(), Err(DiskError::Unreadable { .. })));
+        assert!(matches!(disk.store_epoch(Epoch(5)), Err(DiskError::Unreadable { .. })));
     }
 
     #[test]

@@ -67,8 +67,8 @@ pub(crate) async fn connect(
 
 fn log(notice: &Notice) {
     match notice {
-        Notice::Waiting { attempt, pause, reason } => {
-            tracing::warn!(attempt, ?pause, reason, "waiting for NATS; trying again");
+        Notice::Waiting { url, attempt, pause, reason } => {
+            tracing::warn!(url, attempt, ?pause, reason, "waiting for NATS; trying again");
         }
         Notice::Connected => tracing::info!("connected to NATS"),
         Notice::Lost => tracing::warn!("NATS is gone; what runs here goes on"),

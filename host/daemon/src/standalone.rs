@@ -60,6 +60,19 @@ pub enum StandaloneError {
     Stores(#[from] OpenError),
 }
 
+impl StandaloneError {
+    /// Stable; the page of its family in `docs/errors` says what to do. None for what is no
+    /// fault of the component.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Untrusted(refusal) => Some(refusal.code()),
+            Self::Load(error) => Some(error.code()),
+            Self::NotHttp => Some("WT-HOST-NOT-HTTP"),
+            Self::Host(_) | Self::Bind(_) | Self::Stores(_) => None,
+        }
+    }
+}
+
 impl From<StartError> for StandaloneError {
     fn from(error: StartError) -> Self {
         match error {

@@ -6,6 +6,7 @@ use wattle_trust::signed::{self, Context};
 use wattle_types::{Epoch, HostId, Leadership};
 
 use super::{Inquiry, Request, Wanted};
+use crate::faults::happens;
 use crate::network::{Process, Way, Who};
 use crate::store;
 use crate::world::{Due, World, lattice};
@@ -65,7 +66,7 @@ impl World {
             }
             Effect::Raise(alarm) => {
                 self.note(format!("controller {index} says: {alarm}"));
-                self.law.alarmed(self.now, process.life, &alarm);
+                self.law.alarmed(self.now, &alarm);
             }
             Effect::Stopped => self.kill_controller(index, 500..4_000),
         }
@@ -83,8 +84,15 @@ impl World {
                 Payload::Gone => None,
             },
         };
-        let writes = writes.into_iter().map(sealed).collect();
+        let writes: Vec<store::Write> = writes.into_iter().map(sealed).collect();
         let unknown = Event::Committed { op, wrote: Wrote::Unknown };
+        if 1 < writes.len() && happens(&mut self.rng, self.network.hazards.sleeps_at_write) {
+            let until = self.now + self.rng.u64(2_000..10_000);
+            self.note(format!("controller {index} sleeps before {op:?} until {until}"));
+            if let Some((_, run)) = self.controller_run(process) {
+                run.paused_until = until;
+            }
+        }
         self.ask_store(process, Wanted::Commit { op, writes }, STORE_MS, Due::of_brain(unknown));
     }
 
@@ -101,7 +109,9 @@ impl World {
         let deadline = self.now + within_ms;
         if let Way::After(ms) = self.network.way_to_store(&mut self.rng, process.who) {
             let request = Request { from: process, ask, deadline, what };
-            self.agenda.plan(self.now + ms, Due::AtStore(Box::new(request)));
+            // What falls asleep now sends it when it wakes.
+            let sent = self.paused_until(process).unwrap_or(self.now);
+            self.agenda.plan(sent + ms, Due::AtStore(Box::new(request)));
         }
         self.agenda.plan(deadline, late(process, ask));
     }
@@ -126,7 +136,7 @@ impl World {
         let to = self.host_index(&host).map_or(process.who, Who::Host);
         let inquiry = Inquiry { from: process, ask, host, for_inventory };
         // A link that is cut loses it at the server, which may know that nobody listens.
-        let lost = crate::faults::happens(&mut self.rng, self.network.hazards.drop);
+        let lost = happens(&mut self.rng, self.network.hazards.drop);
         if !lost && !self.network.is_cut(process.who) {
             let known_gone = self.network.is_known_cut(to, self.now);
             if !self.network.is_cut(to) || known_gone {

@@ -54,8 +54,8 @@ impl World {
         if before < self.store.last_seq() {
             self.law.accepted(self.now, from.life, self.store.since(before));
             self.pump_all();
-        } else if outcome == Outcome::Conflict {
-            self.law.refused_writes(from.life, is_deposed, count);
+        } else if is_deposed && outcome == Outcome::Conflict {
+            self.law.refused_deposed(count);
         }
         match outcome {
             Outcome::Stored { last_seq } => Some(Wrote::Ok { last_seq }),

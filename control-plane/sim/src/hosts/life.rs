@@ -13,7 +13,7 @@ use crate::world::{Due, World, lattice};
 
 /// A run may finish what is in flight for so long.
 pub(super) const GRACE_MS: u64 = 3_000;
-const BEAT_MS: u64 = 500;
+const FIRST_BEAT_MS: u64 = 500;
 
 impl World {
     pub(crate) fn boot_host(&mut self, index: usize) {
@@ -49,13 +49,14 @@ impl World {
             asks: BTreeSet::new(),
             tick_at: None,
             followed,
+            followed_at: self.now,
             runs: BTreeMap::new(),
         });
         self.note(format!("host {index} starts as boot {life}"));
         let process = Process { who: Who::Host(index), life };
         self.carry_out_of_agent(process, effects);
         self.plan_tick(process);
-        self.later(1..BEAT_MS, Due::BeatDue(process));
+        self.later(1..FIRST_BEAT_MS, Due::BeatDue(process));
         self.later(15_000..45_000, Due::LookDue(process));
         if !self.network.is_cut(process.who) {
             self.later(1..1_000, Due::Agent(process, Event::Connected));
@@ -68,7 +69,7 @@ impl World {
             self.note(format!("host {index} is gone"));
             self.later(back, Due::Boot(Who::Host(index)));
             if self.is_forged() {
-                self.later(1..BEAT_MS, Due::Forged(index));
+                self.later(1..FIRST_BEAT_MS, Due::Forged(index));
             }
         }
     }
@@ -144,10 +145,10 @@ impl World {
 
     pub(crate) fn beat(&mut self, process: Process) {
         let Some((index, _)) = self.host_run(process) else { return };
-        let server = self.hosts[index].server.clone();
-        let period_ms = 500;
+        let (server, period_ms) = (self.hosts[index].server.clone(), self.hosts[index].beat_ms);
         self.tell_agent(process, Event::BeatDue { period_ms, load: Load::default(), server });
-        self.later(BEAT_MS * 9 / 10..BEAT_MS * 11 / 10, Due::BeatDue(process));
+        let ms = u64::from(period_ms);
+        self.later(ms * 9 / 10..ms * 11 / 10, Due::BeatDue(process));
     }
 
     pub(crate) fn look(&mut self, process: Process) {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use wattle_types::{Assignment, HostId, Key, Lease, Owner, stored};
+use wattle_types::{ActorId, Assignment, HostId, Key, Lease, Owner, stored};
 
 use super::known::{Fact, read};
 use super::{Law, Property};
+use crate::findings::Finding;
 use crate::store::{Message, Write};
 
 impl Law {
@@ -27,10 +28,6 @@ impl Law {
         let lease = lease.clone();
         if let Err(message) = self.check_lease(writer, &lease, messages.len()) {
             return self.breaks(Property::Fenced, now, message);
-        }
-        if self.feared == Some(writer) {
-            let message = format!("boot {writer} leads, and says that the store lost something");
-            return self.breaks(Property::NoFalseAlarm, now, message);
         }
         let mut told = BTreeSet::new();
         for fact in facts {
@@ -89,7 +86,7 @@ impl Law {
         alone.then_some(()).ok_or_else(|| format!("boot {writer} takes over and writes {messages}"))
     }
 
-    fn check_owner(&self, id: &wattle_types::ActorId, owner: &Owner) -> Result<(), (Property, String)> {
+    fn check_owner(&self, id: &ActorId, owner: &Owner) -> Result<(), (Property, String)> {
         let before = self.known.owners.get(id);
         let Some(Owner::App(loser)) = before.filter(|before| *before != owner) else { return Ok(()) };
         let Some(head) = self.known.heads.get(loser) else { return Ok(()) };
@@ -122,7 +119,7 @@ impl Law {
 
     /// What must hold between keys once a batch is stored. The leader has seen everything before
     /// it decides, so this is exact and not a matter of who was how late.
-    fn check_state(&self, writer: u64, told: &BTreeSet<HostId>) -> Result<(), (Property, String)> {
+    fn check_state(&mut self, writer: u64, told: &BTreeSet<HostId>) -> Result<(), (Property, String)> {
         for head in self.known.heads.values() {
             let deployed = self.known.deployed(head);
             if head.deployed.is_some() && deployed.is_none() {
@@ -137,10 +134,18 @@ impl Law {
                 }
             }
         }
-        told.iter().try_for_each(|host| self.check_host(writer, host))
+        for host in told {
+            self.check_host(host)?;
+            let lacks = self.lacks_labels(host);
+            let unheard = !self.seen.contains(&(writer, *host));
+            if let Some(id) = lacks.filter(|_| !(unheard && self.tolerates(Finding::UnheardBelieved))) {
+                return Err((Property::Constraints, format!("{host} is told {id} and lacks its labels")));
+            }
+        }
+        Ok(())
     }
 
-    fn check_host(&self, writer: u64, host: &HostId) -> Result<(), (Property, String)> {
+    fn check_host(&self, host: &HostId) -> Result<(), (Property, String)> {
         let desired = self.known.desired();
         let (Some(facts), Some(told)) = (self.hosts.get(host), self.known.assignments.get(host)) else {
             return Err((Property::Constraints, format!("{host} is told something and unknown")));
@@ -161,17 +166,20 @@ impl Law {
             if wanted.what != wattle_planner::What::Run(entry.spec) {
                 return broken(format!("{host} is told {id} in a revision that is not deployed"));
             }
-            // The planner believes that a host nobody heard of fits for what it has.
-            if !self.seen.contains(&(writer, *host)) {
-                continue;
-            }
-            let has = |(key, value): (&String, &String)| facts.labels.get(key) == Some(value);
-            let spread = &wanted.scaler.spread;
-            if !spread.is_empty() && !spread.iter().any(|spread| spread.requirements.iter().all(has)) {
-                return broken(format!("{host} is told {id} and lacks its labels"));
-            }
         }
         Ok(())
+    }
+
+    /// Something the host is told whose requirements it does not meet.
+    fn lacks_labels(&self, host: &HostId) -> Option<ActorId> {
+        let (facts, told) = (self.hosts.get(host)?, self.known.assignments.get(host)?);
+        let desired = self.known.desired();
+        let has = |(key, value): (&String, &String)| facts.labels.get(key) == Some(value);
+        let fits = |id: &ActorId| {
+            let spread = desired.actors.get(id).map(|wanted| &wanted.scaler.spread[..]).unwrap_or_default();
+            spread.is_empty() || spread.iter().any(|spread| spread.requirements.iter().all(has))
+        };
+        told.entries.iter().find(|entry| !fits(&entry.id)).map(|entry| entry.id.clone())
     }
 
     /// Whether these come from somebody who led and does not any more.
@@ -182,12 +190,8 @@ impl Law {
         self.led.contains(&writer) && now.boot != writer && lease.epoch <= now.epoch
     }
 
-    /// The store refused the writes of this process.
-    pub(crate) fn refused_writes(&mut self, writer: u64, is_deposed: bool, writes: usize) {
-        self.feared = self.feared.filter(|feared| *feared != writer);
-        if !is_deposed {
-            return;
-        }
+    /// The store refused such writes.
+    pub(crate) fn refused_deposed(&mut self, writes: usize) {
         self.counts.deposed += 1;
         self.counts.deposed_with_content += u64::from(1 < writes);
     }

@@ -1,13 +1,12 @@
 //! What clients are told, what controllers complain of, and what hosts do.
 
-use std::collections::BTreeSet;
-
 use wattle_agent::Refusal;
 use wattle_brain::Alarm;
 use wattle_brain::apps::{Answer, Command};
 use wattle_types::{ActorId, AppHead, AppName, Applied, Assignment, Beat, Revision};
 
 use super::{Law, Property};
+use crate::findings::Finding;
 use crate::hosts::{Host, Run};
 
 /// A change somebody asked for.
@@ -98,11 +97,9 @@ impl Law {
         Ok(())
     }
 
-    /// The controller's process `boot` says that something is wrong.
-    pub(crate) fn alarmed(&mut self, now: u64, boot: u64, alarm: &Alarm) {
-        if matches!(alarm, Alarm::StateLost { .. }) && !self.leads(boot) {
-            // It is about to take over, and the store has not been asked yet.
-            self.feared = Some(boot);
+    /// A controller says that something is wrong.
+    pub(crate) fn alarmed(&mut self, now: u64, alarm: &Alarm) {
+        if matches!(alarm, Alarm::StateLost { .. }) && self.tolerates(Finding::FalseStateLost) {
             return;
         }
         let may_be = matches!(
@@ -139,13 +136,14 @@ impl Law {
         }
     }
 
-    /// A host has made an assignment durable, and follows it from now on.
+    /// A host has made an assignment durable, and follows it from now on; `hurried` if it has
+    /// followed the one before for less time than a write to its disk takes.
     pub(crate) fn follows(
         &mut self,
         now: u64,
         host: &Host,
         before: Option<&Assignment>,
-        serving: &BTreeSet<ActorId>,
+        hurried: bool,
         next: Option<&Assignment>,
         applied: Applied,
     ) {
@@ -157,10 +155,10 @@ impl Law {
             return self.breaks(Property::OnlyAssigned, now, message);
         };
         let entries = before.map(|before| &before.entries[..]).unwrap_or_default();
-        // What was not serving yet is nobody's loss.
         let ends = |id: &ActorId| !next.entries.iter().any(|entry| entry.id == *id);
-        let ended = serving.iter().filter(|id| ends(id)).count();
-        if entries.len() < 2 * ended && !next.mass {
+        let ended = entries.iter().filter(|entry| ends(&entry.id)).count();
+        let is_mass = entries.len() < 2 * ended && !next.mass;
+        if is_mass && !(hurried && self.tolerates(Finding::MassWhileStoring)) {
             let message = format!("host {index} ends {ended} of {}, unmarked", entries.len());
             return self.breaks(Property::NoMassEnd, now, message);
         }

@@ -32,6 +32,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum Notice {
     /// Nobody there yet; the next attempt follows after `pause`.
     Waiting {
+        url: String,
         attempt: u32,
         pause: Duration,
         reason: String,
@@ -120,7 +121,8 @@ pub(super) async fn establish(
             _ => {
                 let pause = backoff.pause();
                 let reason = refused.to_string();
-                (observer.on_event)(Notice::Waiting { attempt, pause, reason });
+                let url = config.url.clone();
+                (observer.on_event)(Notice::Waiting { url, attempt, pause, reason });
                 tokio::time::sleep(pause).await;
             }
         }

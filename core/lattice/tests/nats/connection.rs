@@ -89,7 +89,7 @@ async fn a_server_that_is_not_there_yet_is_waited_for_and_each_attempt_is_told()
     }));
     for expected in 1..=3 {
         match soon("an attempt is told", notices.recv()).await {
-            Some(Notice::Waiting { attempt, pause, reason }) => {
+            Some(Notice::Waiting { attempt, pause, reason, .. }) => {
                 assert_eq!(attempt, expected);
                 assert!(pause <= Duration::from_secs(2), "{pause:?}");
                 assert!(!reason.is_empty());
