@@ -55,10 +55,17 @@ pub(crate) struct Request {
 
 #[derive(Debug)]
 pub(crate) enum Wanted {
-    Lease { op: OpId },
-    Commit { op: OpId, writes: Vec<Write> },
+    Lease {
+        op: OpId,
+    },
+    Commit {
+        op: OpId,
+        writes: Vec<Write>,
+    },
     /// By a host.
-    Value { key: Key },
+    Value {
+        key: Key,
+    },
 }
 
 /// On its way to a host.
@@ -178,7 +185,7 @@ impl World {
         let Some((index, run)) = self.controller_run(process) else { return };
         let effects = run.brain.step(run.clock(now), event.clone());
         if let Event::Inventoried { host, inventory: Some(_) } = &event {
-            self.law.sees(process.life, *host);
+            self.law.sees(now, process.life, *host);
         }
         self.trace.brain(now, index, event, &effects);
         for effect in effects {

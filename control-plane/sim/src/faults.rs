@@ -15,8 +15,8 @@ pub enum Fault {
     TornBatches,
     /// The store acknowledges changes of applications and does not keep them.
     AcknowledgedAndLost,
-    /// A restarted host has forgotten its assignment and the highest epoch and generation.
-    ForgottenMarks,
+    /// A restarted host finds its disk as it was before its last assignment.
+    DiskGoesBack,
     /// A host starts what nobody assigned to it.
     StartsUnassigned,
     /// A host says that a run is stopped, and goes on running it.
@@ -35,7 +35,7 @@ impl Fault {
         Self::NoFence,
         Self::TornBatches,
         Self::AcknowledgedAndLost,
-        Self::ForgottenMarks,
+        Self::DiskGoesBack,
         Self::StartsUnassigned,
         Self::NeverStops,
         Self::ForgedBeats,

@@ -28,6 +28,8 @@ pub(crate) struct Host {
     server: String,
     beat_ms: u32,
     pub(crate) disk: Restored,
+    /// The disk before it was last written to.
+    backup: Restored,
     pub(crate) running: Option<Daemon>,
     /// Must not start again before it is told to.
     pub(crate) kept_down: bool,
@@ -82,6 +84,7 @@ impl Host {
             server: format!("nats-{}", index % 2),
             beat_ms: if rng.u8(..5) == 0 { 2_000 } else { 500 },
             disk: Restored::default(),
+            backup: Restored::default(),
             running: None,
             kept_down: false,
             last_beat: None,
@@ -91,8 +94,12 @@ impl Host {
     /// The disk is another one, and with it the identity.
     pub(crate) fn renew(&mut self, number: u64) {
         self.id = identity(number);
-        self.disk = Restored::default();
+        self.lose_disk();
         self.last_beat = None;
+    }
+
+    pub(crate) fn lose_disk(&mut self) {
+        (self.disk, self.backup) = Default::default();
     }
 
     pub(crate) fn run(&self, life: u64) -> Option<&Daemon> {

@@ -6,6 +6,9 @@ use fastrand::Rng;
 
 use crate::faults::{Hazards, happens};
 
+/// No message takes longer.
+pub(crate) const UNDER_WAY_MS: u64 = 10_000;
+
 /// Where a link to NATS ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Who {
@@ -86,7 +89,11 @@ impl Network {
     }
 
     pub(crate) fn delay(&self, rng: &mut Rng) -> u64 {
-        if happens(rng, self.hazards.slow) { rng.u64(5..=self.hazards.slow_ms) } else { rng.u64(1..=5) }
+        if happens(rng, self.hazards.slow) {
+            rng.u64(5..=self.hazards.slow_ms)
+        } else {
+            rng.u64(1..=5)
+        }
     }
 
     /// A request to the store. What is sent over a cut link waits in a buffer, or is lost.
@@ -95,7 +102,7 @@ impl Network {
         if self.is_cut(from) && !stuck {
             return Way::Never;
         }
-        Way::After(if stuck { rng.u64(1_000..9_000) } else { self.delay(rng) })
+        Way::After(if stuck { rng.u64(1_000..UNDER_WAY_MS) } else { self.delay(rng) })
     }
 
     /// Its answer.

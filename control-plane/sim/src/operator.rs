@@ -86,7 +86,9 @@ fn scaler(rng: &mut Rng) -> String {
     let spread = match rng.u8(..6) {
         0 => "[{name: c, requirements: {zone: cloud}}]",
         1 => "[{name: e, requirements: {zone: edge}}]",
-        2 => "[{name: s, requirements: {disk: ssd}, weight: 70}, {name: e, requirements: {zone: edge}, weight: 30}]",
+        2 => {
+            "[{name: s, requirements: {disk: ssd}, weight: 70}, {name: e, requirements: {zone: edge}, weight: 30}]"
+        }
         3 => "[{name: none, requirements: {zone: moon}}]",
         _ => "[]",
     };

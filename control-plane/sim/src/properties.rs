@@ -87,8 +87,8 @@ pub(crate) struct Law {
     known: Known,
     /// Processes that led at some time.
     led: BTreeSet<u64>,
-    /// Which processes have seen which hosts' inventories.
-    seen: BTreeSet<(u64, HostId)>,
+    /// Since when which processes know which hosts' inventories.
+    seen: BTreeMap<(u64, HostId), u64>,
     hosts: BTreeMap<HostId, Facts>,
     /// What the store accepted for each host.
     accepted: BTreeMap<HostId, BTreeSet<Digest>>,
@@ -136,8 +136,8 @@ impl Law {
     }
 
     /// A controller's process has learned what a host is.
-    pub(crate) fn sees(&mut self, boot: u64, host: HostId) {
-        self.seen.insert((boot, host));
+    pub(crate) fn sees(&mut self, now: u64, boot: u64, host: HostId) {
+        self.seen.entry((boot, host)).or_insert(now);
     }
 
     /// Its disk was lost, and with it what it knew.

@@ -7,15 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::faults::Options;
 use crate::findings::Finding;
-use crate::network::Who;
+use crate::network::{UNDER_WAY_MS, Who};
 use crate::properties::{Counts, Property, Violation};
 use crate::world::{Due, World};
 
 /// The longest pause after a start that failed is a minute, of a read half of that; then somebody
 /// looks again.
 const AFTER_STORM_MS: u64 = 150_000;
-/// What was sent in the storm may still arrive, and disturb once more.
-const UNDER_WAY_MS: u64 = 10_000;
 /// A silent host is lost after five seconds, one that beats every two seconds after nine; a
 /// controller that never heard of it waits as long.
 const AFTER_LOSS_MS: u64 = 30_000;
@@ -75,6 +73,7 @@ pub fn run(seed: u64, options: &Options) -> Report {
 fn live(world: &mut World, options: &Options) -> Option<u64> {
     world.run_until(options.storm_ms);
     world.clear_up();
+    // What was sent in the storm may still arrive, and disturb once more.
     world.run_until(world.now + UNDER_WAY_MS);
     let settled_ms = settle(world, AFTER_STORM_MS)?;
     if 1 < world.hosts.len() && world.law.is_kept() {

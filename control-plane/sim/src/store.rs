@@ -183,7 +183,8 @@ impl Store {
         }
         let refused = writes.iter().filter(|write| !self.holds(write)).count();
         if self.fault == Some(Fault::TornBatches) && 1 < writes.len() {
-            let fit: Vec<Write> = writes.iter().filter(|write| self.holds(write)).cloned().collect();
+            let fit: Vec<Write> =
+                writes.iter().filter(|write| self.holds(write)).cloned().collect();
             self.append(&fit);
         } else if refused == 0 && self.fault != Some(Fault::AcknowledgedAndLost) {
             self.append(writes);

@@ -79,7 +79,13 @@ impl Trace {
 
     /// What kind of event had what kinds of effects, and when: cheap, and any difference in
     /// content soon makes one in kind or time.
-    fn count<E>(&mut self, now: u64, index: usize, event: &E, effects: impl Iterator<Item = impl Hash>) {
+    fn count<E>(
+        &mut self,
+        now: u64,
+        index: usize,
+        event: &E,
+        effects: impl Iterator<Item = impl Hash>,
+    ) {
         self.steps += 1;
         (now, index, std::mem::discriminant(event)).hash(&mut self.hash);
         for effect in effects {
@@ -100,11 +106,15 @@ impl fmt::Display for Line {
         match self {
             Self::Brain(index, event, effects) => {
                 write!(f, "controller {index}: {}", brain_event(event))?;
-                effects.iter().try_for_each(|effect| write!(f, "\n{:>10}=> {}", "", brain_effect(effect)))
+                effects
+                    .iter()
+                    .try_for_each(|effect| write!(f, "\n{:>10}=> {}", "", brain_effect(effect)))
             }
             Self::Agent(index, event, effects) => {
                 write!(f, "host {index}: {}", agent_event(event))?;
-                effects.iter().try_for_each(|effect| write!(f, "\n{:>10}=> {}", "", agent_effect(effect)))
+                effects
+                    .iter()
+                    .try_for_each(|effect| write!(f, "\n{:>10}=> {}", "", agent_effect(effect)))
             }
             Self::Note(text) => f.write_str(text),
         }
@@ -114,7 +124,9 @@ impl fmt::Display for Line {
 fn brain_event(event: &brain::Event) -> String {
     match event {
         brain::Event::Followed { key, seq, content } => match content {
-            brain::Content::Value(bytes) => format!("followed {key} #{seq} ({} bytes)", bytes.len()),
+            brain::Content::Value(bytes) => {
+                format!("followed {key} #{seq} ({} bytes)", bytes.len())
+            }
             other => format!("followed {key} #{seq} {other:?}"),
         },
         brain::Event::LeaseRead { op, reading: brain::LeaseReading::Found { seq, bytes } } => {

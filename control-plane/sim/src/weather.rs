@@ -79,7 +79,7 @@ impl World {
             self.hosts[index].renew(number);
             self.law.meet(&self.hosts[index]);
         } else {
-            self.hosts[index].disk = wattle_agent::Restored::default();
+            self.hosts[index].lose_disk();
             self.law.forget(&self.hosts[index].id);
         }
         self.note(format!("host {index} has an empty disk"));

@@ -68,7 +68,8 @@ impl World {
     pub(crate) fn new(seed: u64, options: &Options) -> Self {
         let mut rng = Rng::with_seed(seed);
         let hazards = if options.hazards { Hazards::draw(&mut rng) } else { Hazards::default() };
-        let controllers = options.controllers.unwrap_or_else(|| if rng.u8(..3) == 0 { 1 } else { 2 });
+        let controllers =
+            options.controllers.unwrap_or_else(|| if rng.u8(..3) == 0 { 1 } else { 2 });
         let hosts = options.hosts.unwrap_or_else(|| rng.usize(2..=6));
         let controllers: Vec<Controller> = (0..controllers).map(Controller::new).collect();
         let mut world = Self {

@@ -29,7 +29,8 @@ impl World {
         let answer = match what {
             Wanted::Lease { op } => {
                 let outcome = self.put_to_store(&Ask::ReadLeader(Key::Lease));
-                lease_reading(outcome).map(|reading| Due::of_brain(Event::LeaseRead { op, reading })(from, ask))
+                lease_reading(outcome)
+                    .map(|reading| Due::of_brain(Event::LeaseRead { op, reading })(from, ask))
             }
             Wanted::Commit { op, writes } => {
                 let wrote = self.store_batch(from, writes);

@@ -86,7 +86,9 @@ impl World {
         let fails = happens(&mut self.rng, self.network.hazards.disk_fails);
         // What a disk that failed has kept is anybody's guess.
         if !fails || self.rng.bool() {
-            let disk = &mut self.hosts[index].disk;
+            let host = &mut self.hosts[index];
+            host.backup.clone_from(&host.disk);
+            let disk = &mut host.disk;
             disk.epoch_max = closure.epoch_max.max(disk.epoch_max);
             disk.applied = Some(closure.applied);
             disk.sealed = Some(closure.sealed.clone());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wattle_agent::{Agent, Config, Effect, Event, Restored};
+use wattle_agent::{Agent, Config, Effect, Event};
 use wattle_trust::signed::{self, Context};
 use wattle_types::{Assignment, Load};
 
@@ -23,8 +23,8 @@ impl World {
         let life = self.number();
         let skew = self.rng.u64(..1_000_000_000);
         let host = &mut self.hosts[index];
-        if self.fault == Some(Fault::ForgottenMarks) {
-            host.disk = Restored::default();
+        if self.fault == Some(Fault::DiskGoesBack) {
+            host.disk = host.backup.clone();
         }
         let config = Config {
             lattice: lattice(),

@@ -7,6 +7,7 @@ use wattle_types::{ActorId, Assignment, HostId, Key, Lease, Owner, stored};
 use super::known::{Fact, read};
 use super::{Law, Property};
 use crate::findings::Finding;
+use crate::network::UNDER_WAY_MS;
 use crate::store::{Message, Write};
 
 impl Law {
@@ -56,7 +57,7 @@ impl Law {
             }
             self.known.take(fact);
         }
-        if let Err((property, message)) = self.check_state(writer, &told) {
+        if let Err((property, message)) = self.check_state(now, writer, &told) {
             self.breaks(property, now, message);
         }
     }
@@ -88,7 +89,9 @@ impl Law {
 
     fn check_owner(&self, id: &ActorId, owner: &Owner) -> Result<(), (Property, String)> {
         let before = self.known.owners.get(id);
-        let Some(Owner::App(loser)) = before.filter(|before| *before != owner) else { return Ok(()) };
+        let Some(Owner::App(loser)) = before.filter(|before| *before != owner) else {
+            return Ok(());
+        };
         let Some(head) = self.known.heads.get(loser) else { return Ok(()) };
         let names_it = head.revisions.iter().any(|of| {
             let application = self.known.applications.get(&(loser.clone(), of.revision));
@@ -101,7 +104,11 @@ impl Law {
         Ok(())
     }
 
-    fn check_assignment(&mut self, lease: &Lease, told: &Assignment) -> Result<(), (Property, String)> {
+    fn check_assignment(
+        &mut self,
+        lease: &Lease,
+        told: &Assignment,
+    ) -> Result<(), (Property, String)> {
         self.counts.assignments += 1;
         let Assignment { host, epoch, generation, .. } = told;
         if *epoch != lease.epoch {
@@ -119,7 +126,12 @@ impl Law {
 
     /// What must hold between keys once a batch is stored. The leader has seen everything before
     /// it decides, so this is exact and not a matter of who was how late.
-    fn check_state(&mut self, writer: u64, told: &BTreeSet<HostId>) -> Result<(), (Property, String)> {
+    fn check_state(
+        &mut self,
+        now: u64,
+        writer: u64,
+        told: &BTreeSet<HostId>,
+    ) -> Result<(), (Property, String)> {
         for head in self.known.heads.values() {
             let deployed = self.known.deployed(head);
             if head.deployed.is_some() && deployed.is_none() {
@@ -129,7 +141,8 @@ impl Law {
             for component in deployed.iter().flat_map(|deployed| &deployed.components) {
                 let owner = self.known.owners.get(&component.id);
                 if owner != Some(&Owner::App(head.name.clone())) {
-                    let message = format!("{} is deployed in {}, owner {owner:?}", component.id, head.name);
+                    let message =
+                        format!("{} is deployed in {}, owner {owner:?}", component.id, head.name);
                     return Err((Property::OneOwner, message));
                 }
             }
@@ -137,9 +150,16 @@ impl Law {
         for host in told {
             self.check_host(host)?;
             let lacks = self.lacks_labels(host);
-            let unheard = !self.seen.contains(&(writer, *host));
-            if let Some(id) = lacks.filter(|_| !(unheard && self.tolerates(Finding::UnheardBelieved))) {
-                return Err((Property::Constraints, format!("{host} is told {id} and lacks its labels")));
+            // A batch may have been on its way for as long as messages take at worst.
+            let seen = self.seen.get(&(writer, *host));
+            let unheard = seen.is_none_or(|since| now < since + UNDER_WAY_MS);
+            if let Some(id) =
+                lacks.filter(|_| !(unheard && self.tolerates(Finding::UnheardBelieved)))
+            {
+                return Err((
+                    Property::Constraints,
+                    format!("{host} is told {id} and lacks its labels"),
+                ));
             }
         }
         Ok(())
@@ -147,7 +167,8 @@ impl Law {
 
     fn check_host(&self, host: &HostId) -> Result<(), (Property, String)> {
         let desired = self.known.desired();
-        let (Some(facts), Some(told)) = (self.hosts.get(host), self.known.assignments.get(host)) else {
+        let (Some(facts), Some(told)) = (self.hosts.get(host), self.known.assignments.get(host))
+        else {
             return Err((Property::Constraints, format!("{host} is told something and unknown")));
         };
         let broken = |message: String| Err((Property::Constraints, message));
@@ -176,7 +197,8 @@ impl Law {
         let desired = self.known.desired();
         let has = |(key, value): (&String, &String)| facts.labels.get(key) == Some(value);
         let fits = |id: &ActorId| {
-            let spread = desired.actors.get(id).map(|wanted| &wanted.scaler.spread[..]).unwrap_or_default();
+            let spread =
+                desired.actors.get(id).map(|wanted| &wanted.scaler.spread[..]).unwrap_or_default();
             spread.is_empty() || spread.iter().any(|spread| spread.requirements.iter().all(has))
         };
         told.entries.iter().find(|entry| !fits(&entry.id)).map(|entry| entry.id.clone())
@@ -184,7 +206,9 @@ impl Law {
 
     /// Whether these come from somebody who led and does not any more.
     pub(crate) fn is_deposed(&self, writer: u64, writes: &[Write]) -> bool {
-        let Some(Write { key: Key::Lease, value: Some(bytes), .. }) = writes.first() else { return false };
+        let Some(Write { key: Key::Lease, value: Some(bytes), .. }) = writes.first() else {
+            return false;
+        };
         let Ok(lease) = stored::decode::<Lease>("the lease", bytes) else { return false };
         let Some(now) = &self.known.lease else { return false };
         self.led.contains(&writer) && now.boot != writer && lease.epoch <= now.epoch

@@ -39,7 +39,8 @@ pub(super) fn read(message: &Message) -> Result<Fact, String> {
     if let (Key::Manifest(name, revision), None) = (key, value) {
         return Ok(Fact::ManifestGone((name.clone(), *revision)));
     }
-    let bytes = value.as_deref().ok_or_else(|| format!("{key} is deleted, which nobody asks for"))?;
+    let bytes =
+        value.as_deref().ok_or_else(|| format!("{key} is deleted, which nobody asks for"))?;
     let unreadable = |error: stored::Error| format!("{key} is unreadable: {error}");
     Ok(match key {
         Key::Lease => Fact::Lease(stored::decode("it", bytes).map_err(unreadable)?),
@@ -53,7 +54,8 @@ pub(super) fn read(message: &Message) -> Result<Fact, String> {
         Key::Manifest(name, revision) => {
             let text: StoredManifest = stored::decode("it", bytes).map_err(unreadable)?;
             let manifest = Manifest::parse(&text.json).map_err(|error| error.to_string())?;
-            let application = Application::try_from(&manifest).map_err(|error| error.to_string())?;
+            let application =
+                Application::try_from(&manifest).map_err(|error| error.to_string())?;
             Fact::Manifest((name.clone(), *revision), application)
         }
         Key::Id(id) => {

@@ -124,12 +124,18 @@ impl Law {
     }
 
     /// A host starts something while it follows `followed`.
-    pub(crate) fn started(&mut self, now: u64, host: usize, run: &Run, followed: Option<&Assignment>) {
+    pub(crate) fn started(
+        &mut self,
+        now: u64,
+        host: usize,
+        run: &Run,
+        followed: Option<&Assignment>,
+    ) {
         self.counts.started += 1;
         let entries = followed.map(|followed| &followed.entries[..]).unwrap_or_default();
-        let fits = entries.iter().any(|entry| {
-            (&entry.id, entry.spec, entry.count) == (&run.id, run.hash, run.count)
-        });
+        let fits = entries
+            .iter()
+            .any(|entry| (&entry.id, entry.spec, entry.count) == (&run.id, run.hash, run.count));
         if !fits {
             let message = format!("host {host} starts {} x{}, unassigned", run.id, run.count);
             self.breaks(Property::OnlyAssigned, now, message);

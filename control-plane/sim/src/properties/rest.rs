@@ -27,8 +27,10 @@ impl World {
     fn no_leader(&self) -> Option<String> {
         let holder = self.law.known.lease.as_ref().filter(|lease| lease.holder.is_some());
         let runs = self.controllers.iter().filter_map(|controller| controller.running.as_ref());
-        let leading: Vec<u64> =
-            runs.filter(|run| run.brain.is_leading(run.clock(self.now))).map(|run| run.life).collect();
+        let leading: Vec<u64> = runs
+            .filter(|run| run.brain.is_leading(run.clock(self.now)))
+            .map(|run| run.life)
+            .collect();
         let held_by = holder.map(|lease| lease.boot);
         (leading.len() != 1 || held_by != leading.first().copied())
             .then(|| format!("boots {leading:?} lead, and {held_by:?} has the lease"))
@@ -48,7 +50,8 @@ impl World {
             return Some(format!("host {index} was told {told:?} and follows {applied:?}"));
         }
         let runs: Vec<_> = daemon.runs.values().map(|run| (&run.id, run.phase)).collect();
-        (!runs_exactly(daemon, told)).then(|| format!("host {index} was told {told:?} and runs {runs:?}"))
+        (!runs_exactly(daemon, told))
+            .then(|| format!("host {index} was told {told:?} and runs {runs:?}"))
     }
 
     /// What the store says should run, against what the planner says.
@@ -70,8 +73,7 @@ impl World {
     fn observed(&self) -> Observed {
         let mut observed = Observed::new();
         for host in &self.hosts {
-            let status =
-                if host.running.is_some() { HostStatus::Ready } else { HostStatus::Lost };
+            let status = if host.running.is_some() { HostStatus::Ready } else { HostStatus::Lost };
             let about = About {
                 name: String::new(),
                 labels: host.labels.clone(),
@@ -88,11 +90,14 @@ impl World {
 
 fn placed(told: &Assignment) -> BTreeMap<ActorId, Placed> {
     let entries = told.entries.iter();
-    entries.map(|entry| (entry.id.clone(), Placed { spec: entry.spec, count: entry.count })).collect()
+    entries
+        .map(|entry| (entry.id.clone(), Placed { spec: entry.spec, count: entry.count }))
+        .collect()
 }
 
 fn runs_exactly(daemon: &Daemon, told: &Assignment) -> bool {
-    let runs: BTreeSet<_> = daemon.runs.values().map(|run| (&run.id, run.hash, run.count)).collect();
+    let runs: BTreeSet<_> =
+        daemon.runs.values().map(|run| (&run.id, run.hash, run.count)).collect();
     let entries = told.entries.iter().map(|entry| (&entry.id, entry.spec, entry.count));
     daemon.runs.values().all(|run| run.phase == Phase::Serving)
         && daemon.runs.len() == told.entries.len()

@@ -93,7 +93,9 @@ fn batches() -> Script {
 }
 
 fn fence() -> Script {
-    let plan = |lease| Ask::Batch(vec![write(Key::Lease, "old", lease), write(app("a"), "old", Expect::Absent)]);
+    let plan = |lease| {
+        Ask::Batch(vec![write(Key::Lease, "old", lease), write(app("a"), "old", Expect::Absent)])
+    };
     Script {
         name: "who lost the lease writes nothing",
         steps: vec![
