@@ -8,7 +8,7 @@ use wattle_types::{LatticeId, Role};
 
 use crate::home::{self, Home, HomeArgs};
 use crate::lattice::DEFAULT_URL;
-use crate::{process, up};
+use crate::process;
 
 /// Keep a lattice's applications running: store manifests, plan, assign.
 #[derive(Debug, clap::Args)]
@@ -52,11 +52,15 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 }
 
 /// The controller of `wattle up`.
-pub(crate) fn config(nats_url: &str, lattice: &LatticeId, home: &Home) -> Result<ControllerConfig> {
+pub(crate) fn local_config(
+    nats_url: &str,
+    lattice: &LatticeId,
+    home: &Home,
+) -> Result<ControllerConfig> {
     Ok(ControllerConfig::new(
         lattice.clone(),
         nats_url.to_owned(),
-        up::controller_name(),
+        "local".parse().expect("a word is a token"),
         home.local_controller()?,
         home.folder("controller")?,
     ))

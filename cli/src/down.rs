@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::home::HomeArgs;
+use crate::local::State;
 use crate::output::line;
-use crate::up::State;
 
 /// End the lattice that `wattle up --detach` started; requests in flight finish first.
 #[derive(Debug, clap::Args)]

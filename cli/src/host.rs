@@ -11,8 +11,8 @@ use wattle_types::Labels;
 
 use crate::home::{self, Home, HomeArgs};
 use crate::lattice::DEFAULT_URL;
+use crate::local::State;
 use crate::process;
-use crate::up::State;
 
 /// Join a lattice and run what is assigned to this host.
 #[derive(Debug, clap::Args)]

@@ -13,7 +13,7 @@ use wattle_lattice::{
 use wattle_types::LatticeId;
 
 use crate::home::HomeArgs;
-use crate::up::State;
+use crate::local::State;
 
 /// The flags of every command that speaks to a lattice.
 #[derive(Clone, Debug, clap::Args)]

@@ -1,6 +1,7 @@
 //! `wattle`: one binary for hosts, controllers and the people who run them.
 //!
-//! One file per subcommand; what they share is in `home` (files of this machine), `lattice` (how
+//! One file per subcommand; what they share is in `home` (keys and trust of this machine), `local`
+//! (what runs on it), `lattice` (how
 //! commands reach one), `output` (what people and scripts read) and `nats_server` (the managed
 //! child of `wattle up`).
 
@@ -15,6 +16,7 @@ mod home;
 mod host;
 mod keys;
 mod lattice;
+mod local;
 mod nats_server;
 mod output;
 mod process;

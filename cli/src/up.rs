@@ -2,7 +2,6 @@
 //! of this process.
 
 mod detached;
-mod state;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,15 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use wattle_tasks::{CancellationToken, Tasks};
-use wattle_types::{LatticeId, Token};
+use wattle_types::LatticeId;
 
 use crate::home::{Home, HomeArgs};
 use crate::lattice::LatticeArgs;
+use crate::local::{Running, State};
 use crate::nats_server::NatsServer;
 use crate::output::{complain, line};
 use crate::{controller, host, process};
-
-pub(crate) use state::State;
 
 /// Run a lattice on this machine: nats-server, a controller and a host.
 #[derive(Clone, Debug, clap::Args)]
@@ -60,7 +58,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 async fn foreground(args: &Args, home: &Home) -> Result<()> {
     let stop = process::stop_on_signal()?;
     let folder = home.folder("up")?;
-    let running = state::Running::claim(&folder)?;
+    let running = Running::claim(&folder)?;
     let mut nats = match &args.nats_url {
         Some(_) => None,
         None => Some(NatsServer::start(&home.folder("nats")?, args.nats_port).await?),
@@ -86,12 +84,12 @@ async fn serve(
     args: &Args,
     home: &Home,
     state: &State,
-    running: &state::Running,
+    running: &Running,
     nats: Option<&mut NatsServer>,
     stop: &CancellationToken,
 ) -> Result<()> {
     let started = Instant::now();
-    let controller = controller::config(&state.nats_url, &state.lattice, home)?;
+    let controller = controller::local_config(&state.nats_url, &state.lattice, home)?;
     let host = host::local_config(state, &args.labels, home)?;
     let tasks = Tasks::under(stop);
     let (failed, mut failures) = tokio::sync::mpsc::channel(2);
@@ -178,9 +176,4 @@ impl Args {
 /// The log of a lattice in the background.
 fn log_file(home: &Home) -> Result<PathBuf> {
     Ok(home.folder("up")?.join("wattle.log"))
-}
-
-/// The name under which this machine's controller leads.
-pub(crate) fn controller_name() -> Token {
-    "local".parse().expect("a word is a token")
 }

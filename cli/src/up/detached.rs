@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Args, State, announce, log_file};
+use super::{Args, announce, log_file};
 use crate::home::Home;
+use crate::local::State;
 
 /// The first start compiles nothing; what is not ready by then waits for something.
 const READY_DEADLINE: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@
 //!
 //! In reading order: what goes wrong ([`faults`]), the store as NATS keeps it ([`store`]), the
 //! network, the processes (controllers, hosts) and people (operator), what must hold
-//! ([`properties`]), and what came of it ([`report`]).
+//! ([`properties`]), what is known not to ([`findings`]), and what came of it ([`report`]).
 //!
 //! No real time, no sockets, no files. What is simulated is the driver: what `controller` and
 //! `daemon` make of effects is tested where they are.

@@ -1,7 +1,7 @@
 //! What must hold, whatever goes wrong, and who looks: the law sees what the store accepts, what
 //! hosts do and what clients are told, from outside of all of them.
 //!
-//! Names in brackets are those of the table of properties that every simulation of ours checks.
+//! Names in parentheses are those of the table of properties that every simulation of ours checks.
 
 mod commits;
 mod known;
@@ -21,19 +21,19 @@ use promises::Edit;
 /// A promise of the control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Property {
-    /// [P1, P9] When nothing goes wrong any more, or one host only, what runs is what should.
+    /// (P1, P9) When nothing goes wrong any more, or one host only, what runs is what should.
     Converges,
-    /// [P3] What was acknowledged is kept, and what was said not to be done is not done.
+    /// (P3) What was acknowledged is kept, and what was said not to be done is not done.
     Kept,
-    /// [P4] A host never goes back to an older assignment, and acknowledges only what is durable.
+    /// (P4) A host never goes back to an older assignment, and acknowledges only what is durable.
     NeverBack,
-    /// [P5] Where nothing differs, nothing is written.
+    /// (P5) Where nothing differs, nothing is written.
     Rests,
-    /// [P6] More than half of a host ends only when that is marked.
+    /// (P6) More than half of a host ends only when that is marked.
     NoMassEnd,
-    /// [P7] Nothing is assigned beyond capacity, or where its labels do not allow it.
+    /// (P7) Nothing is assigned beyond capacity, or where its labels do not allow it.
     Constraints,
-    /// [P8] Only the holder of the lease changes anything, in whole batches, under its epoch.
+    /// (P8) Only the holder of the lease changes anything, in whole batches, under its epoch.
     Fenced,
     /// An id has one owner, recorded before anything is assigned under it.
     OneOwner,
@@ -41,7 +41,7 @@ pub enum Property {
     OnlyAssigned,
     /// Where nothing was lost or forged, nobody says so.
     NoFalseAlarm,
-    /// [P10]
+    /// (P10) Nothing panics.
     NeverPanics,
 }
 

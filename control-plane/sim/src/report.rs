@@ -36,7 +36,7 @@ pub struct Report {
     pub counts: Counts,
     /// Known defects that showed.
     pub findings: BTreeSet<Finding>,
-    /// How long after the storm everything was as it should be.
+    /// How long after the storm, and the last message sent in it, everything was as it should be.
     pub settled_ms: Option<u64>,
     /// The last events, for people.
     pub recent: Vec<String>,

@@ -28,8 +28,8 @@ pub(crate) enum Due {
     AgentAnswer(Process, u64, agent::Event),
     BrainTick(Process),
     AgentTick(Process),
-    BeatDue(Process),
-    LookDue(Process),
+    NextBeat(Process),
+    NextLook(Process),
     /// The follower of a controller looks for more.
     Pump(Process),
     AtStore(Box<Request>),
@@ -129,11 +129,11 @@ impl World {
             Due::AgentAnswer(to, ask, event) => self.answer_agent(to, ask, event),
             Due::BrainTick(of) => self.tick_brain(of),
             Due::AgentTick(of) => self.tick_agent(of),
-            Due::BeatDue(of) => self.beat(of),
-            Due::LookDue(of) => self.look(of),
+            Due::NextBeat(of) => self.beat(of),
+            Due::NextLook(of) => self.look(of),
             Due::Pump(of) => self.pump(of),
             Due::AtStore(request) => self.at_store(*request),
-            Due::AtHost(inquiry) => self.at_host(inquiry),
+            Due::AtHost(inquiry) => self.at_host(&inquiry),
             Due::Saved(of, closure) => self.saved(of, *closure),
             Due::Boot(Who::Controller(index)) => self.boot_controller(index),
             Due::Boot(Who::Host(index)) => self.boot_host(index),
@@ -181,8 +181,8 @@ impl Due {
             | Self::AgentAnswer(process, ..)
             | Self::BrainTick(process)
             | Self::AgentTick(process)
-            | Self::BeatDue(process)
-            | Self::LookDue(process)
+            | Self::NextBeat(process)
+            | Self::NextLook(process)
             | Self::Pump(process)
             | Self::Saved(process, _)
             | Self::CutNoticed(process) => Some(*process),

@@ -59,7 +59,7 @@ fn a_deposed_leader_tries_to_write_and_the_store_refuses_it() {
 
 #[test]
 fn without_trouble_one_controller_leads_from_beginning_to_end() {
-    let options = Options { hazards: false, ..Options::default() };
+    let options = Options { hazards: false, controllers: Some(1), ..Options::default() };
     for seed in 0..5 {
         let report = run(seed, &options);
         assert_eq!(report.violation, None, "\n{report}");

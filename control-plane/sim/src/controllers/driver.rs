@@ -146,8 +146,8 @@ impl World {
         }
     }
 
-    pub(crate) fn at_host(&mut self, inquiry: Inquiry) {
-        let Inquiry { from, ask, host, for_inventory } = inquiry;
+    pub(crate) fn at_host(&mut self, inquiry: &Inquiry) {
+        let Inquiry { from, ask, host, for_inventory } = *inquiry;
         let index = self.host_index(&host);
         let is_gone = |index: usize| self.network.is_known_cut(Who::Host(index), self.now);
         let running = index.filter(|index| !is_gone(*index));

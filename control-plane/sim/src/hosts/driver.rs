@@ -54,7 +54,7 @@ impl World {
                 }
                 self.later(1..GRACE_MS, Due::Agent(process, Event::Stopped { run }));
             }
-            Effect::Beat(beat) => self.send_beat(index, beat),
+            Effect::Beat(beat) => self.send_beat(index, &beat),
             Effect::Announce(_) | Effect::Emit(_) => {}
             Effect::Refused(refusal) => {
                 self.note(format!("host {index} refuses: {refusal}"));
@@ -111,10 +111,10 @@ impl World {
         self.tell_agent(process, Event::Stored { generation });
     }
 
-    fn send_beat(&mut self, index: usize, beat: Beat) {
-        self.law.beat(self.now, &self.hosts[index], &beat);
+    fn send_beat(&mut self, index: usize, beat: &Beat) {
+        self.law.beat(self.now, &self.hosts[index], beat);
         self.hosts[index].last_beat = Some(beat.clone());
-        self.spread_beat(index, &beat);
+        self.spread_beat(index, beat);
         if self.fault == Some(Fault::StartsUnassigned) && self.storm && self.rng.u8(..) == 0 {
             self.start_unassigned(index);
         }

@@ -56,8 +56,8 @@ impl World {
         let process = Process { who: Who::Host(index), life };
         self.carry_out_of_agent(process, effects);
         self.plan_tick(process);
-        self.later(1..FIRST_BEAT_MS, Due::BeatDue(process));
-        self.later(15_000..45_000, Due::LookDue(process));
+        self.later(1..FIRST_BEAT_MS, Due::NextBeat(process));
+        self.later(15_000..45_000, Due::NextLook(process));
         if !self.network.is_cut(process.who) {
             self.later(1..1_000, Due::Agent(process, Event::Connected));
         }
@@ -148,7 +148,7 @@ impl World {
         let (server, period_ms) = (self.hosts[index].server.clone(), self.hosts[index].beat_ms);
         self.tell_agent(process, Event::BeatDue { period_ms, load: Load::default(), server });
         let ms = u64::from(period_ms);
-        self.later(ms * 9 / 10..ms * 11 / 10, Due::BeatDue(process));
+        self.later(ms * 9 / 10..ms * 11 / 10, Due::NextBeat(process));
     }
 
     pub(crate) fn look(&mut self, process: Process) {
@@ -157,7 +157,7 @@ impl World {
         }
         self.tell_agent(process, Event::LookDue);
         self.tell_agent(process, Event::AnnounceDue);
-        self.later(15_000..45_000, Due::LookDue(process));
+        self.later(15_000..45_000, Due::NextLook(process));
     }
 }
 
