@@ -94,6 +94,8 @@ pub(crate) struct TestHost {
     pub(crate) up: bool,
     /// Takes over what it is told.
     pub(crate) obeys: bool,
+    /// The highest epoch that reached it otherwise than by an assignment.
+    pub(crate) heard: Epoch,
     pub(crate) seq: u64,
     pub(crate) inventory: Inventory,
     pub(crate) draining: bool,
@@ -140,6 +142,7 @@ impl World {
         let host = TestHost {
             up: true,
             obeys: true,
+            heard: Epoch::ZERO,
             seq: 0,
             inventory,
             draining: false,
@@ -168,7 +171,8 @@ impl World {
             host.seq += 1;
             let mut said = beat(index, host.inventory.boot, host.seq);
             said.applied = host.inventory.applied;
-            said.epoch_max = said.applied.map(|applied| applied.epoch).unwrap_or_default();
+            let applied = said.applied.map(|applied| applied.epoch).unwrap_or_default();
+            said.epoch_max = applied.max(host.heard);
             said.inventory = host.inventory.revision;
             said.draining = host.draining;
             self.event(Event::Beat(said));

@@ -8,6 +8,10 @@ use crate::faults::{Hazards, happens};
 
 /// No message takes longer.
 pub(crate) const UNDER_WAY_MS: u64 = 10_000;
+/// No process sleeps longer.
+pub(crate) const SLEEP_MS: u64 = 12_000;
+/// So long after it was decided on, and after a storm, something can still take effect.
+pub(crate) const AFTERMATH_MS: u64 = SLEEP_MS + UNDER_WAY_MS;
 
 /// Where a link to NATS ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

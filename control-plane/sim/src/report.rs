@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::faults::Options;
 use crate::findings::Finding;
-use crate::network::{UNDER_WAY_MS, Who};
+use crate::network::{AFTERMATH_MS, Who};
 use crate::properties::{Counts, Property, Violation};
 use crate::world::{Due, World};
 
@@ -73,8 +73,8 @@ pub fn run(seed: u64, options: &Options) -> Report {
 fn live(world: &mut World, options: &Options) -> Option<u64> {
     world.run_until(options.storm_ms);
     world.clear_up();
-    // What was sent in the storm may still arrive, and disturb once more.
-    world.run_until(world.now + UNDER_WAY_MS);
+    // What was begun in the storm may still disturb.
+    world.run_until(world.now + AFTERMATH_MS);
     let settled_ms = settle(world, AFTER_STORM_MS)?;
     if 1 < world.hosts.len() && world.law.is_kept() {
         let index = world.rng.usize(..world.hosts.len());

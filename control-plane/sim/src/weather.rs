@@ -1,7 +1,7 @@
 //! Whom trouble strikes, and when it ends.
 
 use crate::faults::happens;
-use crate::network::Who;
+use crate::network::{SLEEP_MS, Who};
 use crate::world::{Due, World};
 
 impl World {
@@ -38,7 +38,7 @@ impl World {
             self.cut(Who::Controller(controller));
         }
         if happens(&mut self.rng, hazards.controller_pauses) {
-            let until = self.now + self.rng.u64(500..12_000);
+            let until = self.now + self.rng.u64(500..SLEEP_MS);
             if let Some(run) = &mut self.controllers[controller].running {
                 run.paused_until = until;
                 self.note(format!("controller {controller} sleeps until {until}"));
@@ -145,11 +145,5 @@ impl World {
         }
         let end = self.now;
         self.network.end_election(end);
-        for controller in &mut self.controllers {
-            controller.running.iter_mut().for_each(|run| run.paused_until = end);
-        }
-        for host in &mut self.hosts {
-            host.running.iter_mut().for_each(|run| run.paused_until = end);
-        }
     }
 }

@@ -103,7 +103,17 @@ impl Closures {
     }
 
     fn is_storing(&self) -> bool {
-        self.candidate.as_ref().is_some_and(|candidate| candidate.stage == Stage::Storing)
+        self.being_stored().is_some()
+    }
+
+    fn being_stored(&self) -> Option<&Candidate> {
+        self.candidate.as_ref().filter(|candidate| candidate.stage == Stage::Storing)
+    }
+
+    /// What will be followed as soon as the disk has it, whatever comes meanwhile.
+    pub(crate) fn imminent(&self) -> impl Iterator<Item = &ActorId> {
+        let candidates = self.being_stored().into_iter();
+        candidates.flat_map(|c| &c.accepted.assignment.entries).map(|entry| &entry.id)
     }
 
     /// Takes the answer for one spec or id record.

@@ -114,6 +114,7 @@ impl Host {
                     return Heard { changed, cloned };
                 }
                 changed |= last.draining != beat.draining || last.applied != beat.applied;
+                changed |= last.epoch_max != beat.epoch_max;
                 if let Some(rival) = self.rival.as_mut().filter(|rival| 0 < rival.beats) {
                     rival.beats = 0;
                     rival.turns += 1;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wattle_planner::{Desired, Placed, Plan};
 use wattle_types::time::Millis;
 use wattle_types::{
-    ActorId, ActorState, Assignment, Entry, Epoch, Generation, HostId, Key, LatticeId, Owner,
-    stored,
+    ActorId, ActorState, Applied, Assignment, Entry, Epoch, Generation, HostId, Key, LatticeId,
+    Owner, stored,
 };
 
 use super::gather::may_end;
@@ -112,18 +112,26 @@ impl Changes<'_> {
         stored.entries != entries(target) || self.is_stuck(told, host)
     }
 
-    /// The host will refuse what is stored: seen from what it really runs, too much ends, and
-    /// nobody said that it may. It missed the steps between.
+    /// The host did not follow what is stored, and never will: it has heard of a later epoch, or,
+    /// seen from what it really runs, too much ends and nobody said that it may. It missed the
+    /// steps between.
     fn is_stuck(&self, told: &Told, host: &Host) -> bool {
         let assignment = &told.assignment;
         let Some(beat) = host.beat.as_ref().filter(|_| host.phase == Phase::Alive) else {
             return false;
         };
-        let behind = beat.applied.is_some_and(|applied| applied.generation < assignment.generation);
+        let follows = |applied: Applied| assignment.generation <= applied.generation;
+        if beat.applied.is_some_and(follows) {
+            return false;
+        }
+        // Below our own epoch too, or the word of one host could make us write for ever.
+        if assignment.epoch < beat.epoch_max.min(self.epoch) {
+            return true;
+        }
         let named: BTreeSet<&ActorId> = assignment.entries.iter().map(|entry| &entry.id).collect();
         let runs = reported(host);
         let ended = runs.iter().filter(|id| !named.contains(id)).count();
-        behind && !assignment.mass && runs.len() < 2 * ended
+        beat.applied.is_some() && !assignment.mass && runs.len() < 2 * ended
     }
 
     /// What the host would lose something of: what it was told, and what it says it runs.

@@ -232,6 +232,21 @@ fn a_host_that_missed_steps_is_not_stuck_on_an_unmarked_end() {
 }
 
 #[test]
+fn what_a_host_had_not_followed_before_the_epoch_rose_is_written_again() {
+    let mut world = World::leading(1);
+    world.hosts.get_mut(&0).unwrap().obeys = false;
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(2_000);
+    let stale = world.assignment(0).unwrap();
+    // A later leader's word reached the host before it read what was written under this epoch.
+    world.hosts.get_mut(&0).unwrap().heard = Epoch(stale.epoch.0 + 5);
+    world.run(3_000);
+    let again = world.assignment(0).unwrap();
+    assert_eq!(again.entries, stale.entries);
+    assert!(stale.epoch < again.epoch && stale.generation < again.generation, "{again:?}");
+}
+
+#[test]
 fn what_was_told_to_a_copied_disk_is_not_changed() {
     let mut world = World::leading(2);
     world.put_and_deploy("shop", "v1", &[("web", DAEMON)]);

@@ -7,7 +7,7 @@ use wattle_types::{Epoch, HostId, Leadership};
 
 use super::{Inquiry, Request, Wanted};
 use crate::faults::happens;
-use crate::network::{Process, Way, Who};
+use crate::network::{Process, SLEEP_MS, Way, Who};
 use crate::store;
 use crate::world::{Due, World, lattice};
 
@@ -87,7 +87,7 @@ impl World {
         let writes: Vec<store::Write> = writes.into_iter().map(sealed).collect();
         let unknown = Event::Committed { op, wrote: Wrote::Unknown };
         if 1 < writes.len() && happens(&mut self.rng, self.network.hazards.sleeps_at_write) {
-            let until = self.now + self.rng.u64(2_000..10_000);
+            let until = self.now + self.rng.u64(2_000..SLEEP_MS);
             self.note(format!("controller {index} sleeps before {op:?} until {until}"));
             if let Some((_, run)) = self.controller_run(process) {
                 run.paused_until = until;

@@ -7,7 +7,7 @@ use wattle_types::{ActorId, Assignment, HostId, Key, Lease, Owner, stored};
 use super::known::{Fact, read};
 use super::{Law, Property};
 use crate::findings::Finding;
-use crate::network::UNDER_WAY_MS;
+use crate::network::AFTERMATH_MS;
 use crate::store::{Message, Write};
 
 impl Law {
@@ -152,7 +152,7 @@ impl Law {
             let lacks = self.lacks_labels(host);
             // A batch may have been on its way for as long as messages take at worst.
             let seen = self.seen.get(&(writer, *host));
-            let unheard = seen.is_none_or(|since| now < since + UNDER_WAY_MS);
+            let unheard = seen.is_none_or(|since| now < since + AFTERMATH_MS);
             if let Some(id) =
                 lacks.filter(|_| !(unheard && self.tolerates(Finding::UnheardBelieved)))
             {

@@ -55,7 +55,9 @@ impl Agent {
         self.on_looked(seq, now);
         let Reading::Value { bytes, .. } = reading else { return };
         let before = self.acceptance.epoch_max();
-        let verdict = self.acceptance.judge(&bytes, &self.runs.targeted());
+        let mut running = self.runs.targeted();
+        running.extend(self.closures.imminent().cloned());
+        let verdict = self.acceptance.judge(&bytes, &running);
         let epoch = self.acceptance.epoch_max();
         match verdict {
             // Its epoch goes to the disk with its closure, before anything is done about it.

@@ -49,6 +49,18 @@ fn a_generation_is_not_acknowledged_before_it_is_on_disk() {
 }
 
 #[test]
+fn what_is_on_its_way_to_the_disk_does_not_end_unmarked_either() {
+    let mut world = World::new(&["web", "db"]);
+    world.disk_answers = false;
+    world.assign(&assignment(1, 1, &[("web", 1), ("db", 1)]));
+    world.assign(&assignment(1, 2, &[]));
+    world.step(Event::Stored { generation: Generation(1) });
+    world.step(Event::Stored { generation: Generation(2) });
+    assert_eq!(world.running(), ["db x1 ready", "web x1 ready"]);
+    assert_eq!(world.beat().applied.unwrap().generation, Generation(1));
+}
+
+#[test]
 fn nothing_that_is_not_information_changes_anything() {
     let web = assignment(5, 10, &[("web", 1), ("db", 1)]);
     let bad: [(&str, Reading); 8] = [
