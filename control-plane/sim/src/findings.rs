@@ -23,9 +23,4 @@ pub enum Finding {
     MassWhileStoring,
 }
 
-pub const UNREPAIRED: &[Finding] = &[
-    Finding::StuckBelowEpoch,
-    Finding::FalseStateLost,
-    Finding::UnheardBelieved,
-    Finding::MassWhileStoring,
-];
+pub const UNREPAIRED: &[Finding] = &[Finding::FalseStateLost, Finding::UnheardBelieved];
