@@ -17,12 +17,14 @@ use crate::process;
 
 Several may run; one leads. Hosts must trust its key (wattle trust init --controller).")]
 pub(crate) struct Args {
+    /// The NATS server; several of one cluster are separated by commas.
     #[arg(long, env = "WATTLE_NATS_URL", default_value = DEFAULT_URL, value_name = "URL")]
     nats_url: String,
     /// A NATS credentials file.
     #[arg(long, env = "WATTLE_NATS_CREDS", value_name = "FILE")]
     nats_creds: Option<PathBuf>,
-    #[arg(long, env = "WATTLE_LATTICE", default_value = "default")]
+    /// Which lattice; several can share a NATS server.
+    #[arg(long, env = "WATTLE_LATTICE", default_value = "default", value_name = "NAME")]
     lattice: LatticeId,
     /// The file of the key that signs assignments [default: the local key of this machine].
     #[arg(long, value_name = "FILE")]

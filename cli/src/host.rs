@@ -22,12 +22,14 @@ use crate::process;
 
 SIGTERM drains: requests in flight finish, then it exits with 0.")]
 pub(crate) struct Args {
+    /// The NATS server; several of one cluster are separated by commas.
     #[arg(long, env = "WATTLE_NATS_URL", default_value = DEFAULT_URL, value_name = "URL")]
     nats_url: String,
     /// A NATS credentials file.
     #[arg(long, env = "WATTLE_NATS_CREDS", value_name = "FILE")]
     nats_creds: Option<PathBuf>,
-    #[arg(long, env = "WATTLE_LATTICE", default_value = "default")]
+    /// Which lattice; several can share a NATS server.
+    #[arg(long, env = "WATTLE_LATTICE", default_value = "default", value_name = "NAME")]
     lattice: wattle_types::LatticeId,
     /// What people call this host [default: the machine's name].
     #[arg(long, value_name = "NAME")]

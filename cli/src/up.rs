@@ -38,7 +38,8 @@ pub(crate) struct Args {
     /// The port of the nats-server that is started; 0 lets the system choose.
     #[arg(long, default_value_t = 4222, value_name = "PORT")]
     nats_port: u16,
-    #[arg(long, env = "WATTLE_LATTICE", default_value = "default")]
+    /// What the lattice is called.
+    #[arg(long, env = "WATTLE_LATTICE", default_value = "default", value_name = "NAME")]
     lattice: LatticeId,
     /// A label of the host, for placement; repeatable.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = host::parse_label)]
