@@ -49,7 +49,6 @@ pub(crate) struct Daemon {
     tick_at: Option<u64>,
     /// What it follows: durable, and acknowledged.
     pub(crate) followed: Option<Assignment>,
-    followed_at: u64,
     pub(crate) runs: BTreeMap<RunId, Run>,
 }
 

@@ -93,9 +93,6 @@ fn settle(world: &mut World, within_ms: u64) -> Option<u64> {
     let begin = world.now;
     while let Some(reason) = world.unrest() {
         if begin + within_ms <= world.now {
-            if world.is_stuck_below_epoch() && world.law.tolerates(Finding::StuckBelowEpoch) {
-                return None;
-            }
             world.law.breaks(Property::Converges, world.now, reason);
         }
         if !world.law.is_kept() {

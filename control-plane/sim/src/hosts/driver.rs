@@ -13,8 +13,6 @@ use crate::world::{Due, World};
 
 const READ_MS: u64 = 1_000;
 const FORGED_MS: u64 = 500;
-/// Longer than a write to disk and the reads before it, if the network is quick.
-const HURRY_MS: u64 = 5_000;
 
 impl World {
     pub(super) fn do_for_agent(&mut self, process: Process, effect: Effect) {
@@ -103,10 +101,9 @@ impl World {
         let (now, next) = (self.now, body_of(&closure.sealed));
         if let Some((index, daemon)) = self.host_run(process) {
             let before = std::mem::replace(&mut daemon.followed, next.clone());
-            let hurried = now < std::mem::replace(&mut daemon.followed_at, now) + HURRY_MS;
             let host = &self.hosts[index];
             let (before, next) = (before.as_ref(), next.as_ref());
-            self.law.follows(now, host, before, hurried, next, closure.applied);
+            self.law.follows(now, host, before, next, closure.applied);
         }
         self.tell_agent(process, Event::Stored { generation });
     }

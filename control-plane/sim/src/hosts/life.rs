@@ -49,7 +49,6 @@ impl World {
             asks: BTreeSet::new(),
             tick_at: None,
             followed,
-            followed_at: self.now,
             runs: BTreeMap::new(),
         });
         self.note(format!("host {index} starts as boot {life}"));

@@ -142,14 +142,12 @@ impl Law {
         }
     }
 
-    /// A host has made an assignment durable, and follows it from now on; `hurried` if it has
-    /// followed the one before for less time than a write to its disk takes.
+    /// A host has made an assignment durable, and follows it from now on.
     pub(crate) fn follows(
         &mut self,
         now: u64,
         host: &Host,
         before: Option<&Assignment>,
-        hurried: bool,
         next: Option<&Assignment>,
         applied: Applied,
     ) {
@@ -164,7 +162,7 @@ impl Law {
         let ends = |id: &ActorId| !next.entries.iter().any(|entry| entry.id == *id);
         let ended = entries.iter().filter(|entry| ends(&entry.id)).count();
         let is_mass = entries.len() < 2 * ended && !next.mass;
-        if is_mass && !(hurried && self.tolerates(Finding::MassWhileStoring)) {
+        if is_mass {
             let message = format!("host {index} ends {ended} of {}, unmarked", entries.len());
             return self.breaks(Property::NoMassEnd, now, message);
         }

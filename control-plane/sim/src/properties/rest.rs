@@ -16,14 +16,6 @@ impl World {
             .or_else(|| self.unlike_plan())
     }
 
-    /// A host refuses what it was told, and nobody tells it anew.
-    pub(crate) fn is_stuck_below_epoch(&self) -> bool {
-        self.hosts.iter().filter(|host| self.unlike_assignment(host).is_some()).any(|host| {
-            let told = self.law.known.assignments.get(&host.id);
-            told.is_some_and(|told| told.epoch < host.disk.epoch_max)
-        })
-    }
-
     fn no_leader(&self) -> Option<String> {
         let holder = self.law.known.lease.as_ref().filter(|lease| lease.holder.is_some());
         let runs = self.controllers.iter().filter_map(|controller| controller.running.as_ref());
