@@ -49,6 +49,11 @@ pub struct Brain {
     /// Hosts whose claims were already complained of.
     implausible: BTreeSet<HostId>,
     stopping: Stopping,
+    /// The epoch that the lease had, and the one that was known, when the write under way began:
+    /// if that write is stored, the store has lost something.
+    behind: Option<(Epoch, Epoch)>,
+    /// The highest epoch that is on disk.
+    remembered: Epoch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +81,8 @@ impl Brain {
             requests_from: Millis(0),
             implausible: BTreeSet::new(),
             stopping: Stopping::No,
+            behind: None,
+            remembered: config.epoch_known,
         }
     }
 
@@ -169,6 +176,7 @@ impl Brain {
         match settled {
             None => {}
             Some(Settled::Stored { purpose, lease, lease_seq, last_seq, sent_at }) => {
+                self.confirmed(lease.epoch, out);
                 self.lease.held(lease, lease_seq, sent_at);
                 self.mirror.expect(last_seq);
                 self.renewed_at = sent_at;
@@ -197,6 +205,18 @@ impl Brain {
                 self.mirror.forget_barrier();
                 self.lose(&purpose, epoch, out);
             }
+        }
+    }
+
+    /// The store has this epoch now. Only then is it kept, and only then is it true that the
+    /// store was behind: whoever was overtaken saw a lease that was old, not one that was lost.
+    fn confirmed(&mut self, epoch: Epoch, out: &mut Vec<Effect>) {
+        if let Some((lease, known)) = self.behind.take() {
+            out.push(Effect::Raise(Alarm::StateLost { lease, known }));
+        }
+        if self.remembered < epoch {
+            self.remembered = epoch;
+            out.push(Effect::RememberEpoch { epoch });
         }
     }
 
@@ -268,11 +288,7 @@ impl Brain {
             None => {}
             Some(Move::Read) => out.push(Effect::ReadLease { op }),
             Some(Move::Take { lease, seq, lost }) => {
-                if let Some(stored) = lost {
-                    let known = self.lease.epoch_known();
-                    out.push(Effect::Raise(Alarm::StateLost { lease: stored, known }));
-                }
-                out.push(Effect::RememberEpoch { epoch: lease.epoch });
+                self.behind = lost.map(|stored| (stored, self.lease.epoch_known()));
                 let expect = Expect::of(seq);
                 out.push(self.journal.begin(now, Purpose::TakeOver, lease, expect, Vec::new()));
             }
@@ -313,11 +329,7 @@ impl Brain {
     ) {
         let Some((lease, seq)) = self.lease.renewed() else { return };
         let epoch = self.lease.epoch();
-        if epoch < lease.epoch {
-            let known = self.lease.epoch_known();
-            out.push(Effect::Raise(Alarm::StateLost { lease: epoch, known }));
-            out.push(Effect::RememberEpoch { epoch: lease.epoch });
-        }
+        self.behind = (epoch < lease.epoch).then(|| (epoch, self.lease.epoch_known()));
         out.push(self.journal.begin(now, purpose, lease, Expect::Seq(seq), writes));
     }
 

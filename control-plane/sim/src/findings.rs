@@ -17,4 +17,4 @@ pub enum Finding {
     UnheardBelieved,
 }
 
-pub const UNREPAIRED: &[Finding] = &[Finding::FalseStateLost, Finding::UnheardBelieved];
+pub const UNREPAIRED: &[Finding] = &[Finding::UnheardBelieved];
