@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use wattle_brain::{Content, Event};
 use wattle_lattice::{
-    Change, Connection, LinkState, Pattern, PublishError, Store, Stored, Subject, wire,
+    Change, Connection, ConnectionState, Pattern, PublishError, Store, Stored, Subject, wire,
 };
 use wattle_tasks::{Chain, Tasks};
 use wattle_trust::signed::{self, Context};
@@ -55,7 +55,7 @@ impl Ears {
     /// Every connection that was made anew is told, also one that broke and came back unseen.
     async fn watch_link(&self, stop: &CancellationToken) {
         let mut link = self.connection.connected();
-        let mut told = LinkState::default();
+        let mut told = ConnectionState::default();
         loop {
             let state = *link.borrow_and_update();
             if state.closed {

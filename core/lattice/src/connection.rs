@@ -8,10 +8,10 @@
 
 mod config;
 mod headers;
-mod link;
 mod message;
 mod replies;
 mod requests;
+mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,9 +26,9 @@ use wattle_types::{LatticeId, Token};
 pub(crate) use config::random_token;
 pub use config::{ConnectConfig, Credentials, Password};
 pub(crate) use headers::outgoing as outgoing_headers;
-pub use link::{ConnectError, LinkState, Notice};
 pub use message::{Headers, Message, Reply, Subscription};
 pub use requests::{PublishError, RequestError};
+pub use upkeep::{ConnectError, ConnectionState, Notice};
 
 use crate::{Names, Pattern, ReplyTo, Subject};
 use replies::Replies;
@@ -45,7 +45,7 @@ struct Inner {
     names: Names,
     who: Token,
     session: Token,
-    link: watch::Receiver<LinkState>,
+    link: watch::Receiver<ConnectionState>,
     replies: Arc<Replies>,
     /// Messages that came to a subject we listen to and could not be read.
     unreadable: Arc<AtomicU64>,
@@ -63,7 +63,7 @@ impl Connection {
     ) -> Result<Self, ConnectError> {
         let session = config::random_token();
         let reply_prefix = format!("wattle.{}.rep.{}", config.names.lattice(), config.who);
-        let (client, link) = link::establish(&config, &reply_prefix, on_event).await?;
+        let (client, link) = upkeep::establish(&config, &reply_prefix, on_event).await?;
 
         let replies = Arc::new(Replies::default());
         let listening = client.subscribe(format!("{reply_prefix}.{session}.*")).await;
@@ -105,7 +105,7 @@ impl Connection {
     }
 
     /// Whether we are connected now, and how often we came to be; each reconnect is a change.
-    pub fn connected(&self) -> watch::Receiver<LinkState> {
+    pub fn connected(&self) -> watch::Receiver<ConnectionState> {
         let mut link = self.inner.link.clone();
         // What is so now is known to whoever asks now.
         link.mark_unchanged();

@@ -30,8 +30,8 @@ pub mod wadm;
 pub mod wire;
 
 pub use connection::{
-    ConnectConfig, ConnectError, Connection, Credentials, LinkState, Message, Notice, PublishError,
-    Reply, RequestError, Subscription,
+    ConnectConfig, ConnectError, Connection, ConnectionState, Credentials, Message, Notice,
+    PublishError, Reply, RequestError, Subscription,
 };
 pub use data::DataStore;
 pub use store::{Change, Expect, Follow, ReadBack, Refusal, Store, Stored, Write, WriteOutcome};

@@ -27,7 +27,7 @@ use self::delivery::Delivery;
 use super::Stored;
 use crate::bucket::{Bucket, is_marker};
 use crate::jetstream::{self, JetStreamError};
-use crate::{LinkState, PublishError};
+use crate::{ConnectionState, PublishError};
 
 /// What a follower learns, in the order in which it was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ struct Consumer {
     name: String,
     incoming: Subscriber,
     /// What happened to the connection since this consumer was set up.
-    link: watch::Receiver<LinkState>,
+    link: watch::Receiver<ConnectionState>,
     /// How many messages the consumer has sent so far.
     delivered: u64,
     /// How many heartbeats came since the last message.

@@ -58,7 +58,7 @@ pub enum Notice {
 
 /// Whether we are connected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinkState {
+pub struct ConnectionState {
     pub up: bool,
     /// How often a connection was made. A rise means that something may have been missed.
     pub connects: u64,
@@ -85,7 +85,7 @@ pub enum ConnectError {
 
 /// What the client's callbacks and we share.
 struct Observer<F> {
-    state: watch::Sender<LinkState>,
+    state: watch::Sender<ConnectionState>,
     /// Before the first connection nothing is awaited: we pause between attempts ourselves.
     joined: AtomicBool,
     on_event: F,
@@ -95,9 +95,9 @@ pub(super) async fn establish(
     config: &ConnectConfig,
     reply_prefix: &str,
     on_event: impl Fn(Notice) + Send + Sync + 'static,
-) -> Result<(async_nats::Client, watch::Receiver<LinkState>), ConnectError> {
+) -> Result<(async_nats::Client, watch::Receiver<ConnectionState>), ConnectError> {
     let addresses = addresses(&config.url)?;
-    let (state, mut link) = watch::channel(LinkState::default());
+    let (state, mut link) = watch::channel(ConnectionState::default());
     let observer = Arc::new(Observer { state, joined: AtomicBool::new(false), on_event });
 
     let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
