@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use wattle_controller::ControllerConfig;
+use wattle_trust::TrustPolicy;
 use wattle_types::{LatticeId, Role};
 
 use crate::home::{self, Home, HomeArgs};
@@ -15,7 +16,8 @@ use crate::process;
 #[command(after_help = "Example:
   wattle controller --nats-url nats://10.0.0.1:4222 --key ctl.nk
 
-Several may run; one leads. Hosts must trust its key (wattle trust init --controller).")]
+Several may run; one leads. Hosts must trust its key (wattle trust init --controller), and if
+each has a key of its own, give them all the hosts' trust file with --trust.")]
 pub(crate) struct Args {
     /// The NATS server; several of one cluster are separated by commas.
     #[arg(long, env = "WATTLE_NATS_URL", default_value = DEFAULT_URL, value_name = "URL")]
@@ -29,6 +31,10 @@ pub(crate) struct Args {
     /// The file of the key that signs assignments [default: the local key of this machine].
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// The trust file of the hosts, which names the keys of the other controllers [default: only
+    /// this controller's own key counts].
+    #[arg(long, env = "WATTLE_TRUST", value_name = "FILE")]
+    trust: Option<PathBuf>,
     /// Under which name it leads [default: the first letters of its key].
     #[arg(long, value_name = "NAME")]
     name: Option<wattle_types::Token>,
@@ -49,6 +55,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let mut config =
         ControllerConfig::new(args.lattice, args.nats_url, name, key, home.folder("controller")?);
     config.nats_creds = args.nats_creds;
+    if let Some(path) = &args.trust {
+        let policy = TrustPolicy::try_from(&home::read_trust(path)?)?;
+        config.controllers = policy.controllers(&config.lattice);
+    }
     let stop = process::stop_on_signal()?;
     Box::pin(wattle_controller::run(config, stop)).await.context("the controller ended")
 }

@@ -1,16 +1,11 @@
 //! Defects of the shipped crates that the simulator has found and that are not repaired yet.
 //!
 //! A run that meets one of them notes it and goes on, so that it does not hide others. Whoever
-//! repairs one takes its line out of [`UNREPAIRED`]: from then on meeting it breaks a promise.
+//! repairs one takes it out of here: from then on meeting it breaks a promise.
 
 /// What is known to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Finding {
-    /// A candidate that was overtaken, or a leader that was deposed and has heard of its
-    /// successor, says that the store lost something before the store has answered; and the epoch
-    /// it remembered for nothing makes it say so again when it does lead. Seeds 2 and 896.
-    /// (`brain/src/brain.rs`, `stand` and `commit`)
-    FalseStateLost,
     /// A host that this leader never heard of is believed to have whatever labels the newest
     /// manifest requires, though what it has was placed under an older one.
     /// Seed 981. (`planner/src/input.rs`, `satisfies`)

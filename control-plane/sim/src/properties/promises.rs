@@ -6,7 +6,6 @@ use wattle_brain::apps::{Answer, Command};
 use wattle_types::{ActorId, AppHead, AppName, Applied, Assignment, Beat, Revision};
 
 use super::{Law, Property};
-use crate::findings::Finding;
 use crate::hosts::{Host, Run};
 
 /// A change somebody asked for.
@@ -99,9 +98,6 @@ impl Law {
 
     /// A controller says that something is wrong.
     pub(crate) fn alarmed(&mut self, now: u64, alarm: &Alarm) {
-        if matches!(alarm, Alarm::StateLost { .. }) && self.tolerates(Finding::FalseStateLost) {
-            return;
-        }
         let may_be = matches!(
             alarm,
             Alarm::HostLost { .. }

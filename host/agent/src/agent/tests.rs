@@ -1,6 +1,7 @@
 //! The machine as a whole, by stories: a small world that answers effects as a driver would, and
 //! writes down what it was asked.
 
+mod coming_and_going;
 mod world;
 
 use super::*;
@@ -398,123 +399,6 @@ fn after_a_failed_write_everything_is_written_again() {
     world.at(due);
     assert_eq!(world.story()[0], "store 2: id db, id web, spec db, spec web");
     assert_eq!(world.beat().applied.unwrap().generation, Generation(2));
-}
-
-#[test]
-fn a_host_restarts_from_its_closure_without_a_lattice() {
-    let mut world = World::new(&["web"]);
-    world.assign(&assignment(3, 7, &[("web", 2)]));
-    let mut again = world.restart();
-    assert_eq!(
-        again.story(),
-        ["start web x2", "serve web x2", "scaled web to 2", "announce #1: web ready"]
-    );
-    let beat = again.beat();
-    assert_eq!((beat.applied.unwrap().generation, beat.epoch_max), (Generation(7), Epoch(3)));
-    // The lattice has nothing new to say.
-    again.forget();
-    again.step(Event::Connected);
-    assert_eq!(
-        again.story(),
-        ["stopped host", "started host", "announce all #1: web ready", "read assign"]
-    );
-}
-
-#[test]
-fn a_restarted_host_still_refuses_a_deposed_leader() {
-    let mut world = World::new(&["web"]);
-    world.assign(&assignment(3, 7, &[("web", 1)]));
-    world.step(Event::LeaderHeard { sealed: leads(4) });
-    let mut again = world.restart();
-    assert_eq!(again.running(), ["web x1 ready"], "it was accepted when its leader led");
-    again.read_assignment(&sealed(&assignment(3, 8, &[("web", 5)])));
-    assert_eq!(again.agent.refused().get("WT-HOST-LOWER-EPOCH"), Some(&1));
-    assert_eq!(again.running(), ["web x1 ready"]);
-}
-
-#[test]
-fn a_closure_nobody_trusts_any_more_runs_nothing_but_its_marks_hold() {
-    let mut world = World::new(&["web"]);
-    let followed = assignment(3, 7, &[("web", 1)]);
-    world.assign(&followed);
-    let mut again = world.restart_with(|restored| {
-        restored.sealed = Some(signed::seal(Context::Assignment, &followed.encode(), &stranger()));
-    });
-    assert_eq!(again.story(), ["refused WT-HOST-SIGNATURE"]);
-    assert_eq!(again.beat().applied, None);
-    again.read_assignment(&sealed(&assignment(3, 6, &[("web", 1)])));
-    assert!(again.running().is_empty());
-    // What the lattice still has under the same number is taken, since it is trusted.
-    again.read_assignment(&sealed(&followed));
-    assert_eq!(again.running(), ["web x1 ready"]);
-}
-
-#[test]
-fn a_disk_that_lost_a_spec_runs_the_rest_and_reads_it_again() {
-    let mut world = World::new(&["web", "db"]);
-    world.assign(&assignment(1, 1, &[("web", 1), ("db", 1)]));
-    let mut again = world.restart_with(|restored| {
-        restored.values.insert(Key::Spec(spec_hash("db")), b"rotten".to_vec());
-    });
-    // Nobody answered yet.
-    assert_eq!(again.beat().applied, None);
-    assert_eq!(again.running().len(), 2, "{:?}", again.running());
-    assert!(again.running().contains(&"web x1 ready".to_owned()), "{:?}", again.running());
-    again.online = true;
-    again.step(Event::Connected);
-    assert_eq!(again.running(), ["db x1 ready", "web x1 ready"]);
-    assert_eq!(again.beat().applied.unwrap().generation, Generation(1));
-}
-
-#[test]
-fn a_host_that_leaves_says_so_then_takes_nothing_then_ends() {
-    let mut world = World::new(&["web", "db"]);
-    world.assign(&assignment(1, 1, &[("web", 1), ("db", 1)]));
-    world.stops = false;
-    world.forget();
-    world.step(Event::Drain);
-    assert_eq!(world.story(), ["announce #3: db draining, web draining"]);
-    assert!(world.beat().draining);
-    world.forget();
-    let due = world.agent.due().unwrap();
-    world.at(due);
-    assert_eq!(world.story(), ["stop db", "stop web"]);
-    world.forget();
-    world.finish_stops();
-    assert_eq!(
-        world.story(),
-        ["announce #4: db gone", "announce #5: web gone", "stopped host", "left"]
-    );
-    // Nothing moves it any more.
-    assert_eq!(world.agent.step(world.now, Event::LookDue), []);
-}
-
-#[test]
-fn a_host_that_leaves_waits_no_longer_than_its_grace() {
-    let mut world = World::new(&["web"]);
-    world.assign(&assignment(1, 1, &[("web", 1)]));
-    world.stops = false;
-    world.step(Event::Drain);
-    let began = world.now;
-    while !world.story().contains(&"left".to_owned()) {
-        let due = world.agent.due().expect("a host that leaves has an end");
-        world.at(due);
-    }
-    assert!(world.now.since(began) <= config().grace_ms + 2 * LAME_DUCK_MS);
-}
-
-#[test]
-fn a_host_that_leaves_takes_no_assignment() {
-    let mut world = World::new(&["web"]);
-    world.step(Event::Drain);
-    assert_eq!(world.story().last().map(String::as_str), Some("left"));
-    let mut world = World::new(&["web", "db"]);
-    world.assign(&assignment(1, 1, &[("web", 1)]));
-    world.stops = false;
-    world.step(Event::Drain);
-    world.forget();
-    world.read_assignment(&sealed(&assignment(1, 2, &[("web", 1), ("db", 1)])));
-    assert_eq!(world.story(), [""; 0]);
 }
 
 #[test]
