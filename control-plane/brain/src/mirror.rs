@@ -100,7 +100,7 @@ impl Mirror {
             Content::Gone | Content::Unreadable => None,
         };
         match key {
-            Key::Lease => false,
+            Key::Lease | Key::Link { .. } | Key::Config(_) => false,
             Key::App(name) => {
                 let read = |bytes| stored::decode("an application", bytes).ok();
                 // A head under another name would answer for that application.

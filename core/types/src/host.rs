@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActorId, Digest, Epoch, Generation, HostId, LatticeId, Owner, SpecHash};
+use crate::{ActorId, Digest, Epoch, Generation, HostId, LatticeId, LinkReport, Owner, SpecHash};
 
 /// What a host is, for placement: `zone=edge`. Those beginning `hostcore.` are its own.
 pub type Labels = BTreeMap<String, String>;
@@ -90,6 +90,9 @@ pub struct ActorReport {
     /// The revision by its claims.
     pub revision: Option<u32>,
     pub state: ActorState,
+    /// What became of its links here; empty where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkReport>,
 }
 
 /// Where an actor is in its life on one host.

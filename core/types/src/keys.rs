@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{ActorId, AppName, HostId, Revision, SpecHash};
+use crate::{ActorId, AppName, ConfigName, HostId, LinkName, Revision, SpecHash, Token};
 
 /// A key of the control stream: tokens joined by dots, the first of which says what it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,10 @@ pub enum Key {
     Spec(SpecHash),
     /// `assign.<host>`: everything that host should run, signed.
     Assign(HostId),
+    /// `link.<source>.<namespace>.<package>.<name>`: where calls of that actor go.
+    Link { source: ActorId, namespace: Token, package: Token, name: LinkName },
+    /// `config.<name>`: named configuration.
+    Config(ConfigName),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +39,10 @@ impl fmt::Display for Key {
             Self::Manifest(app, revision) => write!(f, "manifest.{app}.{revision}"),
             Self::Spec(hash) => write!(f, "spec.{hash}"),
             Self::Assign(host) => write!(f, "assign.{host}"),
+            Self::Link { source, namespace, package, name } => {
+                write!(f, "link.{source}.{namespace}.{package}.{name}")
+            }
+            Self::Config(name) => write!(f, "config.{name}"),
         }
     }
 }
@@ -54,6 +62,15 @@ impl FromStr for Key {
             },
             ["spec", hash] => hash.parse().ok().map(Self::Spec),
             ["assign", host] => host.parse().ok().map(Self::Assign),
+            ["link", source, namespace, package, name] => {
+                match (source.parse(), namespace.parse(), package.parse(), name.parse()) {
+                    (Ok(source), Ok(namespace), Ok(package), Ok(name)) => {
+                        Some(Self::Link { source, namespace, package, name })
+                    }
+                    _ => None,
+                }
+            }
+            ["config", name] => name.parse().ok().map(Self::Config),
             _ => None,
         };
         // One text per key: `manifest.a.007` or a digest in upper case would be a second name.
@@ -76,6 +93,13 @@ mod tests {
             Key::Manifest("counter".parse().unwrap(), Revision(12)),
             Key::Spec(SpecHash(Digest::of(b"spec"))),
             Key::Assign(host),
+            Key::Link {
+                source: "web".parse().unwrap(),
+                namespace: "acme".parse().unwrap(),
+                package: "billing".parse().unwrap(),
+                name: LinkName::default(),
+            },
+            Key::Config("web-settings".parse().unwrap()),
         ];
         for key in keys {
             assert_eq!(key.to_string().parse(), Ok(key));

@@ -4,9 +4,9 @@
 //! verifies a signature: text and bytes are parsed once, at the edge, into types that cannot be
 //! wrong afterwards.
 //!
-//! In reading order: what names are ([`name`], [`nkey`], [`digest`], [`counter`]); what a person
+//! In reading order: what names are ([`name`], [`interface`], [`nkey`], [`digest`], [`fingerprint`], [`counter`]); what a person
 //! writes ([`manifest`], [`application`], [`route`]); what a host is told ([`spec`],
-//! [`assignment`], [`owner`], [`lease`]); what a host says ([`host`], [`serve`]); where all that
+//! [`assignment`], [`link`], [`owner`], [`lease`]); what a host says ([`host`], [`serve`]); where all that
 //! is stored ([`keys`], [`app_head`]).
 
 pub mod app_head;
@@ -14,10 +14,13 @@ pub mod application;
 pub mod assignment;
 pub mod counter;
 pub mod digest;
+pub mod fingerprint;
 pub mod host;
+pub mod interface;
 pub mod keys;
 pub mod leadership;
 pub mod lease;
+pub mod link;
 pub mod manifest;
 pub mod name;
 pub mod nkey;
@@ -33,15 +36,20 @@ pub use application::{AppComponent, Application, Part, Scaler, ScalerKind, Sprea
 pub use assignment::{Assignment, Entry};
 pub use counter::{Epoch, Generation, Revision};
 pub use digest::Digest;
+pub use fingerprint::Fingerprint;
 pub use host::{ActorReport, ActorState, Applied, Beat, Inventory, Labels, Load};
+pub use interface::{InterfaceName, InterfaceNameError};
 pub use keys::Key;
 pub use leadership::Leadership;
 pub use lease::Lease;
+pub use link::{ConfigRecord, LinkRecord, LinkReport, LinkState, LinkTarget};
 pub use manifest::Manifest;
-pub use name::{ActorId, AppName, ComponentName, LatticeId, StoreName, Token, TokenError};
+pub use name::{
+    ActorId, AppName, ComponentName, ConfigName, LatticeId, LinkName, StoreName, Token, TokenError,
+};
 pub use nkey::{ControllerKey, HostId, IssuerKey, ModuleKey, PublicKey, Role};
 pub use owner::{IdRecord, Owner};
 pub use route::{HttpRoute, RouteTable};
-pub use serve::{ServeDelta, ServeEntry, ServeState};
+pub use serve::{Exports, ServeDelta, ServeEntry, ServeState};
 pub use spec::{ActorSpec, SpecHash, SpecLimits};
 pub use time::Millis;

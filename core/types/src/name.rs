@@ -135,8 +135,18 @@ names! {
     ComponentName;
     /// One namespace of hosts, actors, links and config.
     LatticeId;
+    /// What tells links of one interface apart; `default` where nothing is said.
+    LinkName;
+    /// Configuration that is kept in the lattice under a name.
+    ConfigName;
     /// A key-value store as an actor names it in `wasi:keyvalue/store.open`.
     StoreName;
+}
+
+impl Default for LinkName {
+    fn default() -> Self {
+        Self("default".parse().expect("letters make a name"))
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Who serves what: deltas from each host, from which every host keeps the whole table.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{ActorId, HostId, HttpRoute, SpecHash};
+use crate::{ActorId, Fingerprint, HostId, HttpRoute, InterfaceName, SpecHash};
 
 /// What changed on one host, or all of it when `full`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +28,14 @@ pub struct ServeEntry {
     /// Where the actor wants HTTP requests from; listeners everywhere forward by it.
     #[serde(default)]
     pub routes: Vec<HttpRoute>,
+    /// What others may call: per interface, each function with the fingerprint of its signature
+    /// (`wattle-value`), so that a link can be judged before the first call.
+    #[serde(default, skip_serializing_if = "Exports::is_empty")]
+    pub exports: Exports,
 }
+
+/// Functions by name, by interface; the fingerprint is 16 bytes.
+pub type Exports = BTreeMap<InterfaceName, BTreeMap<String, Fingerprint>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_types::stored::VERSION;
-use wattle_types::{ActorId, HostId, HttpRoute, ServeDelta, ServeEntry, ServeState, SpecHash};
+use wattle_types::{
+    ActorId, Exports, HostId, HttpRoute, ServeDelta, ServeEntry, ServeState, SpecHash,
+};
 
 use crate::runs::{Actor, Phase};
 
@@ -77,7 +79,13 @@ impl Announcer {
 }
 
 fn entry(id: &ActorId, revision: SpecHash, said: Said) -> ServeEntry {
-    ServeEntry { actor: id.clone(), revision, state: said.state, routes: said.routes }
+    ServeEntry {
+        actor: id.clone(),
+        revision,
+        state: said.state,
+        routes: said.routes,
+        exports: Exports::new(),
+    }
 }
 
 /// What an actor's runs amount to, by revision. One that never served is not there.

@@ -265,7 +265,12 @@ impl Closures {
                 self.owners.insert(id.clone(), record);
             }
             // Nothing else belongs to a closure.
-            Key::Lease | Key::App(_) | Key::Manifest(..) | Key::Assign(_) => return Ok(()),
+            Key::Lease
+            | Key::App(_)
+            | Key::Manifest(..)
+            | Key::Assign(_)
+            | Key::Link { .. }
+            | Key::Config(_) => return Ok(()),
         }
         if self.values.get(key) != Some(&bytes) {
             self.durable.remove(key);

@@ -44,6 +44,7 @@ fn of_run(id: &ActorId, run: &Run, failure: Option<&Failure>) -> ActorReport {
         annotations: run.spec.annotations.clone(),
         digest: component.map(|component| component.digest),
         revision: component.and_then(|component| component.revision),
+        links: Vec::new(),
         state: match (&run.phase, failure) {
             (Phase::Starting, Some(failure)) => failed(failure),
             (Phase::Starting, None) => ActorState::Starting,
@@ -68,6 +69,7 @@ fn of_failure(id: &ActorId, target: &Target, failure: &Failure) -> ActorReport {
         annotations: spec.map(|spec| spec.annotations.clone()).unwrap_or_default(),
         digest: None,
         revision: None,
+        links: Vec::new(),
         state: failed(failure),
     }
 }

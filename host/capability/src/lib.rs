@@ -3,7 +3,8 @@
 //! A provider author reads only this crate. It knows neither wasmtime nor NATS: the same provider
 //! is linked into a host or runs as a process of its own, and the same actor runs on any of them.
 //!
-//! In reading order: what every call carries ([`call`]); HTTP going out ([`outbound`], [`body`]);
+//! In reading order: what every call carries ([`call`]); calls and HTTP going out ([`outbound`],
+//! [`invoke`], [`body`]);
 //! key-value stores ([`keyvalue`], [`key`]); what an actor says ([`log`]).
 //!
 //! Limits and deadlines are layers around a binding, written once, in this order from the guest
@@ -12,12 +13,14 @@
 
 pub mod body;
 pub mod call;
+pub mod invoke;
 pub mod keyvalue;
 pub mod log;
 pub mod outbound;
 
 pub use body::{Body, BodyError};
 pub use call::{CallContext, Caller};
+pub use invoke::{Callee, Invocation, Returned};
 pub use keyvalue::{Bucket, KeyPage, KeyValue, KvError, StoreScope, key};
 pub use log::{Level, Log, LogLine, Source};
 pub use outbound::{Outbound, OutboundError};

@@ -1,9 +1,11 @@
 //! How an actor reaches anything that is not itself.
 
 use async_trait::async_trait;
+use wattle_types::{InterfaceName, LinkName};
 
 use crate::body::Body;
 use crate::call::CallContext;
+use crate::invoke::{Invocation, Returned};
 
 /// The way out of an engine. The host implements it with its router; the engine never learns
 /// whether the answer came from this process, another host or a server on the internet.
@@ -27,6 +29,19 @@ pub trait Outbound: Send + Sync {
         ctx: &CallContext,
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, OutboundError>;
+
+    /// Calls a function of whatever actor the calling actor's link `link` leads to for that
+    /// interface, now. Contract as for [`Outbound::http`].
+    ///
+    /// # Errors
+    ///
+    /// See [`OutboundError`].
+    async fn invoke(
+        &self,
+        ctx: &CallContext,
+        link: &LinkName,
+        invocation: Invocation,
+    ) -> Result<Returned, OutboundError>;
 }
 
 /// Why a request of an actor has no answer.
@@ -51,6 +66,13 @@ pub enum OutboundError {
     /// The request itself is wrong. Not begun.
     #[error("the request cannot be sent: {0}")]
     Invalid(String),
+    /// No link leads there, or the target has no such function or one with another signature. Not
+    /// begun.
+    #[error("{interface} is not linked: {reason}")]
+    Unlinked { interface: InterfaceName, reason: String },
+    /// It was begun and failed: the callee trapped, or exceeded a limit.
+    #[error("{message} ({code})")]
+    Failed { code: String, message: String },
     /// No answer in time. It may have been begun.
     #[error("the deadline passed")]
     DeadlineExceeded,
@@ -72,5 +94,15 @@ impl Outbound for Closed {
     ) -> Result<http::Response<Body>, OutboundError> {
         let target = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         Err(OutboundError::Denied { target })
+    }
+
+    async fn invoke(
+        &self,
+        _ctx: &CallContext,
+        link: &LinkName,
+        invocation: Invocation,
+    ) -> Result<Returned, OutboundError> {
+        let reason = format!("this actor has no link {link}");
+        Err(OutboundError::Unlinked { interface: invocation.callee.interface, reason })
     }
 }

@@ -152,6 +152,15 @@ impl Outbound for Exit {
         let sent = tokio::time::timeout_at(deadline, sending).await;
         sent.map_err(|_| OutboundError::DeadlineExceeded)?
     }
+
+    async fn invoke(
+        &self,
+        ctx: &CallContext,
+        link: &wattle_types::LinkName,
+        invocation: wattle_capability::Invocation,
+    ) -> Result<wattle_capability::Returned, OutboundError> {
+        wattle_capability::outbound::Closed.invoke(ctx, link, invocation).await
+    }
 }
 
 impl Exit {

@@ -13,7 +13,9 @@ use wattle_keyvalue_redb::{OpenError, RedbStores};
 use wattle_tasks::CancellationToken;
 use wattle_trust::{Refusal, TrustPolicy};
 use wattle_types::stored::VERSION;
-use wattle_types::{ActorId, ActorSpec, HttpRoute, ServeDelta, ServeEntry, ServeState, Token};
+use wattle_types::{
+    ActorId, ActorSpec, Exports, HttpRoute, ServeDelta, ServeEntry, ServeState, Token,
+};
 
 use crate::identity::Identity;
 use crate::listener::Listener;
@@ -118,8 +120,13 @@ pub async fn run(
     let (run, revision) = (RunId(1), spec.hash());
     router.actors.add(run, revision, actor);
     router.actors.serve(&id, run, router.load().limit);
-    let entry =
-        ServeEntry { actor: id, revision, state: ServeState::Ready, routes: vec![everywhere] };
+    let entry = ServeEntry {
+        actor: id,
+        revision,
+        state: ServeState::Ready,
+        routes: vec![everywhere],
+        exports: Exports::new(),
+    };
     let (host, entries) = (identity.id, vec![entry]);
     router.hear(ServeDelta { v: VERSION, host, boot: 1, seq: 1, full: true, entries });
 

@@ -13,7 +13,8 @@ pub(super) struct Crate {
     pub(super) dependencies: Vec<String>,
 }
 
-const CORE: [&str; 4] = ["wattle-types", "wattle-tasks", "wattle-trust", "wattle-lattice"];
+const CORE: [&str; 5] =
+    ["wattle-types", "wattle-value", "wattle-tasks", "wattle-trust", "wattle-lattice"];
 
 /// A row: a crate, and those of ours it may use.
 struct Row {
@@ -23,16 +24,26 @@ struct Row {
 
 const TABLE: &[Row] = &[
     Row { of: "wattle-types", may_use: &[] },
+    Row { of: "wattle-value", may_use: &[&["wattle-types"]] },
     Row { of: "wattle-tasks", may_use: &[] },
     Row { of: "wattle-trust", may_use: &[&["wattle-types"]] },
     Row { of: "wattle-planner", may_use: &[&["wattle-types"]] },
     Row { of: "wattle-brain", may_use: &[&["wattle-types", "wattle-planner"]] },
     Row { of: "wattle-agent", may_use: &[&["wattle-types", "wattle-trust"]] },
-    Row { of: "wattle-lattice", may_use: &[&["wattle-types", "wattle-tasks", "wattle-trust"]] },
-    Row { of: "wattle-capability", may_use: &[&["wattle-types", "wattle-tasks"]] },
+    Row {
+        of: "wattle-lattice",
+        may_use: &[&["wattle-types", "wattle-value", "wattle-tasks", "wattle-trust"]],
+    },
+    Row { of: "wattle-capability", may_use: &[&["wattle-types", "wattle-value", "wattle-tasks"]] },
     Row {
         of: "wattle-engine",
-        may_use: &[&["wattle-types", "wattle-trust", "wattle-tasks", "wattle-capability"]],
+        may_use: &[&[
+            "wattle-types",
+            "wattle-value",
+            "wattle-trust",
+            "wattle-tasks",
+            "wattle-capability",
+        ]],
     },
     Row {
         of: "wattle-keyvalue-redb",
@@ -41,6 +52,14 @@ const TABLE: &[Row] = &[
     Row {
         of: "wattle-keyvalue-nats",
         may_use: &[&["wattle-types", "wattle-tasks", "wattle-capability", "wattle-lattice"]],
+    },
+    Row {
+        of: "wattle-messaging-nats",
+        may_use: &[&["wattle-types", "wattle-tasks", "wattle-capability", "wattle-lattice"]],
+    },
+    Row {
+        of: "wattle-secrets-file",
+        may_use: &[&["wattle-types", "wattle-tasks", "wattle-capability"]],
     },
     Row {
         of: "wattle-host",
@@ -52,6 +71,8 @@ const TABLE: &[Row] = &[
                 "wattle-capability",
                 "wattle-keyvalue-redb",
                 "wattle-keyvalue-nats",
+                "wattle-messaging-nats",
+                "wattle-secrets-file",
             ],
         ],
     },
@@ -78,8 +99,14 @@ const RESERVED: &[(&str, &str)] =
     &[("async-nats", "wattle-lattice"), ("wasmtime", "wattle-engine")];
 
 /// State machines: what they decide depends on their arguments and on nothing else.
-const PURE: [&str; 5] =
-    ["wattle-types", "wattle-planner", "wattle-brain", "wattle-agent", "wattle-sim"];
+const PURE: [&str; 6] = [
+    "wattle-types",
+    "wattle-value",
+    "wattle-planner",
+    "wattle-brain",
+    "wattle-agent",
+    "wattle-sim",
+];
 
 /// Async, I/O, clocks and randomness. The simulator has a generator of its own, seeded by a number.
 const IMPURE: &[&str] = &[

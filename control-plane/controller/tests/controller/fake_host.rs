@@ -191,6 +191,7 @@ impl Body {
             annotations: BTreeMap::new(),
             digest: None,
             revision: None,
+            links: Vec::new(),
             state: ActorState::Ready,
         };
         self.inventory.actors = told.entries.iter().map(report).collect();

@@ -14,7 +14,13 @@ fn actor(name: &str) -> ActorId {
 fn entry(name: &str, state: ServeState) -> ServeEntry {
     let route = HttpRoute { host: None, path: format!("/{name}") };
     let revision = SpecHash(Digest::of(name.as_bytes()));
-    ServeEntry { actor: actor(name), revision, state, routes: vec![route] }
+    ServeEntry {
+        actor: actor(name),
+        revision,
+        state,
+        routes: vec![route],
+        exports: wattle_types::Exports::new(),
+    }
 }
 
 fn delta(from: u8, seq: u64, entries: Vec<ServeEntry>) -> ServeDelta {

@@ -90,6 +90,15 @@ impl Outbound for World {
             _ => Err(OutboundError::NotFound { target }),
         }
     }
+
+    async fn invoke(
+        &self,
+        ctx: &CallContext,
+        link: &wattle_types::LinkName,
+        invocation: wattle_capability::Invocation,
+    ) -> Result<wattle_capability::Returned, OutboundError> {
+        wattle_capability::outbound::Closed.invoke(ctx, link, invocation).await
+    }
 }
 
 async fn exerciser() -> (Arc<World>, Actor) {
