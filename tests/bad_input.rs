@@ -182,7 +182,14 @@ async fn the_second_application_with_one_route_is_refused_at_deploy() {
 async fn names_that_would_break_a_subject_are_refused_at_every_edge() {
     let lattice = Lattice::start(&[("one", "cloud")]).await;
     for name in broken_names() {
-        let edges: [&[&str]; 6] = [
+        let edges: [&[&str]; 13] = [
+            &["describe", &name],
+            &["spy", &name],
+            &["link", "put", &name, "b", "c", "d", "--interface", "e"],
+            &["link", "put", "a", "b", "c", "d", "--interface", &name],
+            &["link", "del", "a", "b", &name],
+            &["link", "query", &name],
+            &["config", "put", &name, "a=b"],
             &["app", "status", &name],
             &["app", "undeploy", &name],
             &["app", "delete", &name],

@@ -1,15 +1,9 @@
 //! A host that is asked to leave: what is in flight is finished, and nothing is lost.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use rustix::process::Signal;
-use wattle_tests::{Lattice, Look, begin, get, guest, manifest, wait_until};
+use wattle_tests::{Lattice, Load, Look, begin, guest, manifest, wait_until};
 
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -56,44 +50,15 @@ async fn sigterm_under_load_loses_no_answer_and_exits_with_0() {
     })
     .await;
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let answered = Arc::new(AtomicU32::new(0));
-    let callers: Vec<_> = (0..CALLERS)
-        .map(|_| {
-            let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
-            tokio::spawn(async move {
-                let mut lost = Vec::new();
-                while !stop.load(Ordering::Relaxed) {
-                    match get(door, "/").await {
-                        Ok(answer) if answer.status == 200 => {
-                            answered.fetch_add(1, Ordering::Relaxed);
-                        }
-                        other => lost.push(format!("{other:?}")),
-                    }
-                }
-                lost
-            })
-        })
-        .collect();
-    until_answered(&answered, 50).await;
+    let load = Load::start(door, "/", CALLERS);
+    load.until_answered(50).await;
 
     let leaving = &mut lattice.host_mut("leaves").process;
     leaving.signal(Signal::TERM);
     let status = leaving.end(WITHIN).await;
     assert!(status.success(), "{status}: {}", leaving.log());
 
-    until_answered(&answered, answered.load(Ordering::Relaxed) + 50).await;
-    stop.store(true, Ordering::Relaxed);
-    for caller in callers {
-        let lost = caller.await.expect("a caller does not panic");
-        assert!(lost.is_empty(), "answers were lost: {lost:?}");
-    }
-}
-
-async fn until_answered(answered: &AtomicU32, count: u32) {
-    wait_until(&format!("{count} requests were answered"), WITHIN, async || {
-        let now = answered.load(Ordering::Relaxed);
-        Look::some((count <= now).then_some(()), || now.to_string())
-    })
-    .await;
+    load.until_answered(50).await;
+    let lost = load.lost().await;
+    assert!(lost.is_empty(), "answers were lost: {lost:?}");
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use wattle_lattice::subject::AppSubject;
 use wattle_lattice::wadm;
-use wattle_types::{AppName, Application, Manifest};
+use wattle_types::{AppComponent, AppName, Application, InterfaceName, Manifest, Why};
 
 use crate::lattice::{Lattice, LatticeArgs};
 use crate::output::{OutputArgs, complain, line, table};
@@ -135,10 +135,22 @@ fn validate(args: &ValidateArgs) -> Result<()> {
             if let wattle_types::Part::Unsupported(why) = &component.part {
                 text += &format!("warning: component {} will not run: {why}\n", component.name);
             }
+            for (link, why) in impossible(component) {
+                text +=
+                    &format!("warning: link {link} of {} leads nowhere: {why}\n", component.name);
+            }
         }
         text
     });
     Ok(())
+}
+
+/// Links through which no call can go, and why.
+fn impossible(component: &AppComponent) -> impl Iterator<Item = (&InterfaceName, &str)> {
+    component.unlinked.iter().filter_map(|link| match &link.why {
+        Why::Impossible(why) => Some((&link.interface, why.as_str())),
+        Why::BuiltIn => None,
+    })
 }
 
 async fn deploy(args: DeployArgs) -> Result<ExitCode> {

@@ -12,13 +12,14 @@ use wattle_types::Labels;
 use crate::home::{self, Home, HomeArgs};
 use crate::lattice::DEFAULT_URL;
 use crate::local::State;
-use crate::process;
+use crate::{process, size};
 
 /// Join a lattice and run what is assigned to this host.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   wattle host --nats-url nats://10.0.0.1:4222 --trust trust.toml --label zone=edge
   wattle host --trust trust.toml --http-addr 0.0.0.0:8000 --name gate-1
+  wattle host --trust trust.toml --secrets /etc/wattle/secrets
 
 SIGTERM drains: requests in flight finish, then it exits with 0.")]
 pub(crate) struct Args {
@@ -46,11 +47,46 @@ pub(crate) struct Args {
     /// How long requests in flight may take after SIGTERM, in seconds.
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     drain_grace: u64,
+    #[command(flatten)]
+    grants: GrantArgs,
+    #[command(flatten)]
+    home: HomeArgs,
+}
+
+/// What actors of a host get and may, beyond what their specs say. Of `wattle host` and
+/// `wattle up`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct GrantArgs {
     /// A server that actors may reach over HTTP if their specs ask for it; repeatable.
     #[arg(long, value_name = "HOST[:PORT]")]
     outbound: Vec<String>,
-    #[command(flatten)]
-    home: HomeArgs,
+    /// The folder of secrets that specs refer to, one file each [default: there are none].
+    #[arg(long, env = "WATTLE_SECRETS", value_name = "DIR")]
+    secrets: Option<PathBuf>,
+    /// The longest body that the HTTP listener takes, such as 64MiB [default: 8MiB].
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    body_max: Option<u64>,
+}
+
+impl GrantArgs {
+    fn apply(&self, config: &mut HostConfig) -> Result<()> {
+        config.outbound.clone_from(&self.outbound);
+        if let Some(dir) = &self.secrets {
+            anyhow::ensure!(dir.is_dir(), "--secrets: there is no folder {}", dir.display());
+            config.secrets_dir = Some(std::path::absolute(dir)?);
+        }
+        config.body_bytes_max = self.body_max.unwrap_or(config.body_bytes_max);
+        Ok(())
+    }
+
+    /// The same flags, for a command that starts another.
+    pub(crate) fn again(&self) -> Vec<String> {
+        let outbound = self.outbound.iter().map(|server| format!("--outbound={server}"));
+        let secrets = self.secrets.iter().map(|dir| format!("--secrets={}", dir.display()));
+        // Exact, because the smallest unit of the flag is KiB.
+        let body = self.body_max.iter().map(|bytes| format!("--body-max={}KiB", bytes >> 10));
+        outbound.chain(secrets).chain(body).collect()
+    }
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
@@ -59,11 +95,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Some(path) => home::read_trust(path)?,
         None => home.local_trust()?,
     };
-    let config = HostConfig {
+    let mut config = HostConfig {
         drain_grace: Duration::from_secs(args.drain_grace),
         nats_creds: args.nats_creds,
         http_addr: args.http_addr,
-        outbound: args.outbound,
         ..HostConfig::new(
             args.lattice,
             args.nats_url,
@@ -73,6 +108,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             trust,
         )
     };
+    args.grants.apply(&mut config)?;
     let stop = process::stop_on_signal()?;
     wattle_host::run(config, stop).await.context("the host ended")
 }
@@ -81,9 +117,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 pub(crate) fn local_config(
     state: &State,
     given: &[(String, String)],
+    grants: &GrantArgs,
     home: &Home,
 ) -> Result<HostConfig> {
-    Ok(HostConfig {
+    let mut config = HostConfig {
         http_addr: Some(state.http_addr),
         ..HostConfig::new(
             state.lattice.clone(),
@@ -93,7 +130,9 @@ pub(crate) fn local_config(
             home.folder("host")?,
             home.local_trust()?,
         )
-    })
+    };
+    grants.apply(&mut config)?;
+    Ok(config)
 }
 
 fn labels(given: &[(String, String)]) -> Labels {

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use wattle_lattice::subject::{AppSubject, ControlSubject};
+use wattle_lattice::subject::{AppSubject, ControlSubject, HostOp};
 use wattle_lattice::{
     ConnectConfig, Connection, Credentials, Notice, RequestError, Subject, ctl, wadm,
 };
-use wattle_types::LatticeId;
+use wattle_types::{HostId, Inventory, LatticeId, stored};
 
 use crate::home::HomeArgs;
 use crate::local::State;
@@ -138,11 +138,49 @@ impl Lattice {
         }
     }
 
-    /// Asks one host over the 1.x control interface.
+    /// Asks over the 1.x control interface, and needs an answer.
     pub(crate) async fn control<T: DeserializeOwned>(&self, op: ControlSubject) -> Result<T> {
-        let subject = Subject::Control(op);
+        self.ask(op).await?.context("the host answered with nothing")
+    }
+
+    /// Asks over the 1.x control interface; success without an answer means that there is none.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, op: ControlSubject) -> Result<Option<T>> {
+        self.exchange_control(op, Bytes::new()).await
+    }
+
+    /// Tells something over the 1.x control interface.
+    pub(crate) async fn command(&self, op: ControlSubject, body: Bytes) -> Result<()> {
+        self.exchange_control::<serde_json::Value>(op, body).await.map(drop)
+    }
+
+    async fn exchange_control<T: DeserializeOwned>(
+        &self,
+        op: ControlSubject,
+        body: Bytes,
+    ) -> Result<Option<T>> {
+        match self.connection.request(&Subject::Control(op), body, self.within).await {
+            Ok(reply) => read_envelope(&reply.payload),
+            Err(error) => Err(self.no_answer(error)),
+        }
+    }
+
+    /// Everything one host says of itself.
+    pub(crate) async fn inventory(&self, host: HostId) -> Result<Inventory> {
+        let subject = Subject::Host { host, op: HostOp::Inventory };
         let reply = self.connection.request(&subject, Bytes::new(), self.within).await?;
-        read_envelope(&reply.payload)
+        stored::decode("an inventory", &reply.payload)
+            .context("the host's answer is not one of this protocol")
+    }
+
+    /// What a person is told when no host answered.
+    pub(crate) fn no_answer(&self, error: RequestError) -> anyhow::Error {
+        match error {
+            RequestError::NoResponders => anyhow!(
+                "no host answers in lattice {}; `wattle get hosts` shows those that there are",
+                self.connection.lattice()
+            ),
+            error => anyhow::Error::new(error).context("no host answered"),
+        }
     }
 
     /// Every host that answers within `window`.
@@ -151,7 +189,7 @@ impl Lattice {
         let replies = self.connection.gather(&subject, Bytes::new(), window, usize::MAX).await?;
         let mut hosts = replies
             .iter()
-            .map(|reply| read_envelope::<ctl::HostSummary>(&reply.payload))
+            .filter_map(|reply| read_envelope::<ctl::HostSummary>(&reply.payload).transpose())
             .collect::<Result<Vec<_>>>()?;
         hosts.sort_by(|a, b| (&a.friendly_name, &a.id).cmp(&(&b.friendly_name, &b.id)));
         Ok(hosts)
@@ -185,11 +223,11 @@ fn read_app_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
     serde_json::from_slice(payload).context("the controller's answer is not one of this protocol")
 }
 
-fn read_envelope<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
+fn read_envelope<T: DeserializeOwned>(payload: &[u8]) -> Result<Option<T>> {
     let envelope: ctl::Envelope<T> =
         serde_json::from_slice(payload).context("the host's answer is not one of this protocol")?;
-    match envelope.response {
-        Some(response) if envelope.success => Ok(response),
-        _ => bail!("the host refused: {}", envelope.message),
+    if !envelope.success {
+        bail!("the host refused: {}", envelope.message);
     }
+    Ok(envelope.response)
 }

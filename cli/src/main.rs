@@ -9,18 +9,23 @@ mod app;
 mod call;
 mod claims;
 mod completions;
+mod config;
 mod controller;
+mod describe;
 mod down;
 mod get;
 mod home;
 mod host;
 mod keys;
 mod lattice;
+mod link;
 mod local;
 mod nats_server;
 mod output;
 mod process;
 mod run;
+mod size;
+mod spy;
 mod trust;
 mod up;
 
@@ -47,6 +52,7 @@ const EXAMPLES: &str = "Examples:
   wattle up --detach                     a lattice on this machine: NATS, controller, host
   wattle app deploy wattle.yaml          run an application in it
   wattle app status http-counter         see how it is
+  wattle call http_counter-counter       ask it, wherever it runs
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 Logs go to standard error, filtered by RUST_LOG; results go to standard output.";
@@ -60,7 +66,13 @@ enum Command {
     App(app::Command),
     #[command(subcommand)]
     Get(get::Command),
+    #[command(subcommand)]
+    Link(link::Command),
+    #[command(subcommand)]
+    Config(config::Command),
     Call(call::Args),
+    Describe(describe::Args),
+    Spy(spy::Args),
     Host(host::Args),
     Controller(controller::Args),
     #[command(subcommand)]
@@ -107,7 +119,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Down(args) => down::run(args).await?,
         Command::App(command) => return app::run(command).await,
         Command::Get(command) => get::run(command).await?,
+        Command::Link(command) => link::run(command).await?,
+        Command::Config(command) => config::run(command).await?,
         Command::Call(args) => return call::run(args).await,
+        Command::Describe(args) => describe::run(args).await?,
+        Command::Spy(args) => Box::pin(spy::run(args)).await?,
         Command::Host(args) => host::run(args).await?,
         Command::Controller(args) => controller::run(args).await?,
         Command::Keys(command) => keys::run(command)?,

@@ -45,6 +45,8 @@ pub(crate) struct Args {
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = host::parse_label)]
     labels: Vec<(String, String)>,
     #[command(flatten)]
+    grants: host::GrantArgs,
+    #[command(flatten)]
     home: HomeArgs,
 }
 
@@ -91,7 +93,7 @@ async fn serve(
 ) -> Result<()> {
     let started = Instant::now();
     let controller = controller::local_config(&state.nats_url, &state.lattice, home)?;
-    let host = host::local_config(state, &args.labels, home)?;
+    let host = host::local_config(state, &args.labels, &args.grants, home)?;
     let tasks = Tasks::under(stop);
     let (failed, mut failures) = tokio::sync::mpsc::channel(2);
     let report = failed.clone();
@@ -170,6 +172,7 @@ impl Args {
         for (key, value) in &self.labels {
             flag("label", format!("{key}={value}"));
         }
+        again.extend(self.grants.again());
         again
     }
 }

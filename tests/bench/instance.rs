@@ -14,6 +14,8 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
+use wattle_capability::messaging::Silent;
+use wattle_capability::secrets::NoSecrets;
 use wattle_capability::{
     CallContext, StoreScope, keyvalue::testing::InMemoryStores, log::ToTracing, outbound::Closed,
 };
@@ -81,6 +83,8 @@ async fn actor(component: &[u8]) -> Result<Actor> {
         config: Default::default(),
         keyvalue: Arc::new(InMemoryStores::default()),
         outbound: Arc::new(Closed),
+        messaging: Arc::new(Silent),
+        secrets: Arc::new(NoSecrets),
         log: Arc::new(ToTracing),
         limits: ActorLimits::default(),
         count: 1,

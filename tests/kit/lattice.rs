@@ -46,6 +46,14 @@ pub struct Host {
 impl Lattice {
     /// Starts everything and waits until all of the hosts, given by name and zone, have joined.
     pub async fn start(hosts: &[(&str, &str)]) -> Self {
+        Self::start_with(hosts, |_| Vec::new()).await
+    }
+
+    /// The same; the hosts get more flags, which may name files that `flags` writes into the folder.
+    pub async fn start_with(
+        hosts: &[(&str, &str)],
+        flags: impl FnOnce(&Path) -> Vec<String>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("make a folder for the lattice");
         let home = folder.path();
         let issuer = home.join("issuer.nk");
@@ -62,11 +70,15 @@ impl Lattice {
         let seed = fs::read_to_string(&issuer).expect("read the key that was made");
         let issuer = KeyPair::from_seed(&seed).expect("the key that was made is one");
         let nats = NatsServer::start();
+        let flags = flags(home);
         let controller =
             Process::start("controller", binary(), &controller_arguments(&nats.url(), home), home);
         let hosts = hosts
             .iter()
-            .map(|(name, zone)| ((*name).to_owned(), Host::start(name, zone, &nats.url(), home)))
+            .map(|(name, zone)| {
+                let host = Host::start_with(name, zone, &nats.url(), home, &flags);
+                ((*name).to_owned(), host)
+            })
             .collect();
         let lattice = Self { hosts, controller, nats, issuer, folder };
         lattice.until_joined(lattice.hosts.len()).await;
@@ -106,6 +118,17 @@ impl Lattice {
         Said::by(self.folder.path(), all).await
     }
 
+    /// A subcommand that does not end by itself; what it says is in its log.
+    pub fn process(&self, name: &str, arguments: &[&str]) -> Process {
+        let mut all: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        let home = text(&self.folder.path().join("wattle"));
+        all.extend(
+            ["--nats-url", &self.nats.url(), "--lattice", NAME, "--data-dir", &home]
+                .map(str::to_owned),
+        );
+        Process::start(name, binary(), &all, self.folder.path())
+    }
+
     /// Writes a file where every process of the lattice can read it.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.folder.path().join(name);
@@ -129,6 +152,14 @@ impl Lattice {
         let file = self.file(&format!("{name}.json"), manifest.to_string());
         self.wattle(["app".as_ref(), "deploy".as_ref(), "--no-wait".as_ref(), file.as_os_str()])
             .await
+    }
+
+    /// Deploys a manifest as this version, and waits until it runs.
+    pub async fn deployed(&self, manifest: &mut Value, version: &str) {
+        manifest["metadata"]["annotations"]["version"] = version.into();
+        self.deploy(manifest).await.fine();
+        let app = manifest["metadata"]["name"].as_str().expect("a manifest has a name").to_owned();
+        self.until_status(&app, "deployed").await;
     }
 
     /// What `wattle app status` says, as JSON.
@@ -181,6 +212,10 @@ impl Lattice {
 impl Host {
     /// Starts a host; whether it joins is another question. `home` has the trust file of [`trust`].
     pub fn start(name: &str, zone: &str, nats_url: &str, home: &Path) -> Self {
+        Self::start_with(name, zone, nats_url, home, &[])
+    }
+
+    fn start_with(name: &str, zone: &str, nats_url: &str, home: &Path, more: &[String]) -> Self {
         let listener = free_address();
         let arguments = [
             "host",
@@ -199,7 +234,8 @@ impl Host {
             "--trust",
             &text(&home.join("trust.toml")),
         ];
-        let process = Process::start(name, binary(), &arguments.map(str::to_owned), home);
+        let arguments = [&arguments.map(str::to_owned), more].concat();
+        let process = Process::start(name, binary(), &arguments, home);
         Self { process, listener }
     }
 }
@@ -237,6 +273,14 @@ pub fn free_address() -> SocketAddr {
 
 fn text(path: &Path) -> String {
     path.to_str().expect("the path of a temporary folder is text").to_owned()
+}
+
+/// A trait of the source: its calls through these interfaces go to another component of the manifest.
+pub fn link(target: &str, (namespace, package): (&str, &str), interfaces: &[&str]) -> Value {
+    json!({"type": "link", "properties": {
+        "namespace": namespace, "package": package, "interfaces": interfaces,
+        "target": {"name": target},
+    }})
 }
 
 /// A manifest of components given by name, image and, where they answer requests, path.

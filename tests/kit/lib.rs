@@ -6,16 +6,19 @@
 //! kernel takes the end of the spawning thread for the end of the test.
 
 mod binary;
+pub mod callers;
 mod component;
 mod http;
 mod lattice;
+mod load;
 mod process;
 mod wait;
 
 pub use binary::{Said, binary};
 pub use component::{Component, UNKNOWN_IMPORT, guest};
-pub use http::{Answer, Begun, begin, get, get_from};
-pub use lattice::{Host, Lattice, controller_arguments, free_address, manifest};
+pub use http::{Answer, Begun, Measured, Sent, ask, begin, get, get_from, upload};
+pub use lattice::{Host, Lattice, controller_arguments, free_address, link, manifest};
+pub use load::Load;
 pub use process::Process;
 pub use wait::{Look, wait_until};
 pub use wattle_lattice::testing::NatsServer;

@@ -64,6 +64,15 @@ impl Process {
             .unwrap_or_else(|| panic!("{} has ended; it said:\n{}", self.name, self.log()))
     }
 
+    /// The most memory it has had at one moment, in bytes, by what the kernel says.
+    pub fn memory_peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
+            .expect("read what the kernel says of a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.expect("a process has a peak, in kB") << 10
+    }
+
     pub fn signal(&self, signal: Signal) {
         let pid =
             i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process has a pid");

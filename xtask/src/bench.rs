@@ -6,6 +6,7 @@ mod instance;
 mod lattice;
 mod load;
 mod machine;
+mod mesh;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,16 @@ enum Name {
     Http,
     /// CPU time to make, call and drop one instance.
     Instance,
+    /// HTTP to an actor that calls a second one on the same host, against HTTP to one.
+    Chain,
+    /// A call to another host, against a bare request and reply.
+    Remote,
+    /// HTTP through a host that has no instance, against one that has.
+    Forward,
+    /// One large body through two hosts, and the memory it takes.
+    Stream,
+    /// Good answers at five times the capacity.
+    Overload,
     /// From `wattle app deploy` to the first answer.
     Deploy,
     /// Memory of an idle host, and the size of the binary.
@@ -89,6 +100,11 @@ fn measure(
         let measured = match name {
             Name::Http => http::measure(&bench),
             Name::Instance => instance::measure(&bench),
+            Name::Chain => mesh::chain(&bench),
+            Name::Remote => mesh::remote(&bench),
+            Name::Forward => mesh::forward(&bench),
+            Name::Stream => mesh::stream(&bench),
+            Name::Overload => mesh::overload(&bench),
             Name::Deploy => lattice::deploy(&bench),
             Name::Size => lattice::size(&bench),
             Name::Failover => lattice::failover(&bench),

@@ -1,7 +1,7 @@
 //! Builds the components of `examples` and `tests/guests` into one folder, `<target>/guests/<crate>.wasm`.
 //!
 //! They are no members of the workspace: each is built for another target, some by another toolchain. A
-//! project is built again when its sources, our WIT or the compiler changed.
+//! project is built again when its sources, our WIT, that of the guests, or the compiler changed.
 
 use std::{
     collections::BTreeMap,
@@ -30,8 +30,8 @@ pub(crate) fn build(places: &Places, tools: &Tools, story: &Story) -> Result<Pat
     let mut current = 0;
     for project in projects(&places.root)? {
         let stamp = stamp_path(places, &project);
-        let wit = places.root.join("wit");
-        let fingerprint = || fingerprint(&compiler, &[&project, &wit]);
+        let [wit, theirs] = ["wit", "tests/guests/wit"].map(|folder| places.root.join(folder));
+        let fingerprint = || fingerprint(&compiler, &[&project, &wit, &theirs]);
         if is_current(&stamp, fingerprint()?, &finished) {
             current += 1;
             continue;

@@ -194,19 +194,32 @@ impl LocalLattice {
         Ok(())
     }
 
-    /// Signs the component, and gives the example's manifest with the signed file as its image.
-    pub(crate) fn sign(&self, component: &Path, manifest: &Path, story: &Story) -> Result<PathBuf> {
-        let signed = self.path("signed.wasm");
+    /// Signs a component; the file keeps its name.
+    pub(crate) fn signed(&self, component: &Path) -> Result<PathBuf> {
+        let name = component.file_name().context("the component is a file")?;
+        let signed = self.folder.path().join("signed").join(name);
+        fs::create_dir_all(self.path("signed")).context("make a folder for signed components")?;
         let source = component.to_str().context("the path of the component is text")?;
         let issuer = self.path("issuer.nk");
         let keys: [(&str, &Path); 2] = [("--issuer", &issuer), ("--output", &signed)];
         self.wattle.offline(&["claims", "sign", source], &keys)?;
+        Ok(signed)
+    }
+
+    /// A file of this lattice's folder.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.path(name);
+        fs::write(&path, text).with_context(|| format!("write {name}"))?;
+        Ok(path)
+    }
+
+    /// Signs the component, and gives the example's manifest with the signed file as its image.
+    pub(crate) fn sign(&self, component: &Path, manifest: &Path, story: &Story) -> Result<PathBuf> {
+        let signed = self.signed(component)?;
         story.step("signed the component");
         let text =
             fs::read_to_string(manifest).with_context(|| format!("read {}", manifest.display()))?;
-        let ours = self.path("wattle.yaml");
-        fs::write(&ours, with_image(&text, &signed)?).context("write the manifest")?;
-        Ok(ours)
+        self.write("wattle.yaml", &with_image(&text, &signed)?)
     }
 
     /// `wattle app deploy`, which waits until the application runs.

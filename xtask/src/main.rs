@@ -8,6 +8,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod guests;
 mod http;
 mod local;
@@ -46,6 +47,8 @@ enum Task {
     Test(test::Options),
     /// Checks the arrows between crates and the habits of the repository.
     Tidy,
+    /// Runs every decoder under libFuzzer for a bounded time.
+    Fuzz(fuzz::Options),
     /// Measures wattle beside its peers, in release builds; the figures of docs/benchmarks.md.
     Bench(bench::Options),
 }
@@ -75,6 +78,7 @@ fn perform(task: &Task) -> Result<()> {
         Task::Demo(options) => demo::run(&places, &story, options),
         Task::Test(options) => test::run(&places, &story, options),
         Task::Tidy => tidy::check(&places, &story),
+        Task::Fuzz(options) => fuzz::run(&places, &story, options),
         Task::Bench(options) => bench::run(&places, &story, options),
     }
 }

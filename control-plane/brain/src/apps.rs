@@ -17,7 +17,7 @@ use crate::event::Stamp;
 use crate::mirror::Mirror;
 
 pub use answer::{
-    Answer, AppStatus, ComponentStatus, PutResult, StatusKind, Summary, VersionSummary,
+    Answer, AppStatus, ComponentStatus, LinkStatus, PutResult, StatusKind, Summary, VersionSummary,
 };
 pub(crate) use status::View;
 use wattle_types::{AppHead, Key};

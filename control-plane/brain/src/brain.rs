@@ -175,12 +175,12 @@ impl Brain {
     fn settle(&mut self, now: Millis, settled: Option<Settled>, out: &mut Vec<Effect>) {
         match settled {
             None => {}
-            Some(Settled::Stored { purpose, lease, lease_seq, last_seq, sent_at }) => {
+            Some(Settled::Stored { purpose, lease, lease_seq, keys, sent_at }) => {
                 self.confirmed(lease.epoch, out);
                 self.lease.held(lease, lease_seq, sent_at);
-                self.mirror.expect(last_seq);
+                self.mirror.expect(lease_seq + keys.len() as u64);
                 self.renewed_at = sent_at;
-                self.stored(now, purpose, last_seq, out);
+                self.stored(now, purpose, &keys, lease_seq + 1, out);
             }
             Some(Settled::Refused { purpose: Purpose::Request(_) }) => {
                 self.reconcile.refused(now);
@@ -220,7 +220,14 @@ impl Brain {
         }
     }
 
-    fn stored(&mut self, now: Millis, purpose: Purpose, last_seq: u64, out: &mut Vec<Effect>) {
+    fn stored(
+        &mut self,
+        now: Millis,
+        purpose: Purpose,
+        keys: &[Key],
+        first_seq: u64,
+        out: &mut Vec<Effect>,
+    ) {
         match purpose {
             Purpose::TakeOver => {
                 let epoch = self.lease.epoch();
@@ -228,7 +235,7 @@ impl Brain {
                 self.reconcile.begin_anew();
                 self.announced_at = None;
             }
-            Purpose::Renew | Purpose::Specs => {}
+            Purpose::Renew => {}
             Purpose::StepDown => {
                 self.stopping = Stopping::Done;
                 out.push(Effect::Stopped);
@@ -238,7 +245,7 @@ impl Brain {
                     reply(out, request.id, answer);
                 }
             }
-            Purpose::Assign(hosts) => out.extend(self.reconcile.stored(now, &hosts, last_seq)),
+            Purpose::Reconcile => out.extend(self.reconcile.stored(now, keys, first_seq)),
         }
     }
 
@@ -353,8 +360,8 @@ impl Brain {
         let epoch = self.lease.renewed().map_or(self.lease.epoch(), |(lease, _)| lease.epoch);
         let outcome = self.reconcile.run(now, &self.lattice, epoch, &self.mirror, &self.fleet);
         out.extend(outcome.alarms.into_iter().map(Effect::Raise));
-        if let Some(batch) = outcome.batch {
-            self.commit(now, batch.purpose, batch.writes, out);
+        if !outcome.writes.is_empty() {
+            self.commit(now, Purpose::Reconcile, outcome.writes, out);
         }
     }
 }

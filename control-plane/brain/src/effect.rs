@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wattle_types::{ActorId, AppName, Epoch, HostId, Key};
+use wattle_types::{ActorId, AppName, ConfigName, Epoch, HostId, Key};
 
 use crate::apps::Answer;
 use crate::event::{OpId, RequestId};
@@ -33,6 +33,17 @@ pub enum Effect {
     /// Tell the host that its assignment has this sequence now.
     Wake {
         host: HostId,
+        at_least: u64,
+    },
+    /// Tell the hosts that run this actor that its links have changed; the change has this
+    /// sequence. Like [`Effect::Wake`], it is no harm if it is lost.
+    TellLinks {
+        source: ActorId,
+        at_least: u64,
+    },
+    /// Tell all hosts that this configuration has changed; the change has this sequence.
+    TellConfig {
+        name: ConfigName,
         at_least: u64,
     },
     /// Say to everyone, signed, who leads.

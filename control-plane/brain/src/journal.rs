@@ -11,23 +11,21 @@
 
 use wattle_types::stored;
 use wattle_types::time::Millis;
-use wattle_types::{HostId, Key, Lease as Stored};
+use wattle_types::{Key, Lease as Stored};
 
 use crate::dice::Dice;
 use crate::effect::{Effect, Expect, Payload, Write};
 use crate::event::{LeaseReading, OpId, RequestId, Wrote};
 
 /// What a batch is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     TakeOver,
     Renew,
     StepDown,
     Request(RequestId),
-    /// Assignments for these hosts, as the last messages of the batch, in this order.
-    Assign(Vec<HostId>),
-    /// Specs that assignments will refer to.
-    Specs,
+    /// What follows from a look at everything.
+    Reconcile,
 }
 
 /// A batch whose fate is known.
@@ -37,21 +35,16 @@ pub(crate) enum Settled {
         purpose: Purpose,
         lease: Stored,
         lease_seq: u64,
-        last_seq: u64,
+        /// What follows the lease, each with the next sequence.
+        keys: Vec<Key>,
         sent_at: Millis,
     },
     /// Not stored: another key than the lease was stale. We still lead.
-    Refused {
-        purpose: Purpose,
-    },
+    Refused { purpose: Purpose },
     /// Not stored, and never will be: a message is too large.
-    TooLarge {
-        purpose: Purpose,
-    },
+    TooLarge { purpose: Purpose },
     /// Not stored, and the lease is no longer ours.
-    Lost {
-        purpose: Purpose,
-    },
+    Lost { purpose: Purpose },
 }
 
 #[derive(Debug, Default)]
@@ -201,9 +194,9 @@ impl Journal {
     }
 
     fn stored(&mut self, lease_seq: u64) -> Option<Settled> {
-        let last_seq = lease_seq + self.others();
-        let Pending { purpose, lease, sent_at, .. } = self.pending.take()?;
-        Some(Settled::Stored { purpose, lease, lease_seq, last_seq, sent_at })
+        let Pending { purpose, lease, sent_at, writes, .. } = self.pending.take()?;
+        let keys = writes.into_iter().skip(1).map(|write| write.key).collect();
+        Some(Settled::Stored { purpose, lease, lease_seq, keys, sent_at })
     }
 }
 

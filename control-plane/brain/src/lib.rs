@@ -2,7 +2,7 @@
 //!
 //! Who leads ([`lease`]), what the store holds ([`mirror`]) and how it is changed ([`journal`]),
 //! which hosts can be counted on ([`fleet`]), what people ask for ([`apps`]), and what follows for
-//! every host ([`reconcile`]). The controller is its driver: it turns [`Effect`]s into I/O and
+//! links ([`links`]) and for every host ([`reconcile`]). The controller is its driver: it turns [`Effect`]s into I/O and
 //! results into [`Event`]s, and so does the simulator.
 //!
 //! No async, no clock, no I/O, and only ordered maps. Time and randomness come with events, so
@@ -19,6 +19,7 @@ mod event;
 pub mod fleet;
 pub mod journal;
 pub mod lease;
+mod links;
 pub mod mirror;
 mod reconcile;
 #[cfg(test)]

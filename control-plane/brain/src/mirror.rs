@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use wattle_types::stored;
 use wattle_types::{
-    ActorId, ActorSpec, AppHead, AppName, Application, Assignment, Digest, HostId, IdRecord, Key,
-    Manifest, Owner, Part, Revision, SpecHash,
+    ActorId, ActorSpec, AppHead, AppName, Application, Assignment, ConfigName, ConfigRecord,
+    Digest, HostId, IdRecord, Key, LinkRecord, Manifest, Owner, Part, Revision, SpecHash,
 };
 
 use crate::effect::Expect;
@@ -63,6 +63,8 @@ pub(crate) struct Mirror {
     /// Specs that were deleted by somebody: a write must expect the marker.
     spec_markers: BTreeMap<SpecHash, u64>,
     pub(crate) assignments: BTreeMap<HostId, At<Told>>,
+    pub(crate) links: BTreeMap<Key, At<LinkRecord>>,
+    pub(crate) configs: BTreeMap<ConfigName, At<ConfigRecord>>,
 }
 
 impl Mirror {
@@ -100,7 +102,7 @@ impl Mirror {
             Content::Gone | Content::Unreadable => None,
         };
         match key {
-            Key::Lease | Key::Link { .. } | Key::Config(_) => false,
+            Key::Lease => false,
             Key::App(name) => {
                 let read = |bytes| stored::decode("an application", bytes).ok();
                 // A head under another name would answer for that application.
@@ -126,6 +128,16 @@ impl Mirror {
             Key::Assign(host) => {
                 let told = bytes.and_then(Told::read).filter(|told| told.assignment.host == host);
                 put(&mut self.assignments, host, seq, content, told)
+            }
+            Key::Link { .. } => {
+                let read = |bytes| stored::decode("a link", bytes).ok();
+                let link = bytes.and_then(read).filter(|link: &LinkRecord| link.key() == key);
+                put(&mut self.links, key, seq, content, link)
+            }
+            Key::Config(name) => {
+                let read = |bytes| stored::decode("a configuration", bytes).ok();
+                let config = bytes.and_then(read).filter(|read: &ConfigRecord| read.name == name);
+                put(&mut self.configs, name, seq, content, config)
             }
         }
     }
@@ -173,6 +185,13 @@ impl Mirror {
             Some(head) => head.deployed.is_some() && self.deployed(head).is_none(),
             None => true,
         }
+    }
+
+    /// Whether nobody but `app` is known to own `id`. A lost record is no reason to stop; another
+    /// owner's is one not to begin.
+    pub(crate) fn is_free_for(&self, id: &ActorId, app: &AppName) -> bool {
+        let record = self.ids.get(id).and_then(|at| at.value.as_ref());
+        record.is_none_or(|record| matches!(&record.owner, Owner::App(owner) if owner == app))
     }
 
     /// The application that has a right to `id`: the recorded one, while any of its stored

@@ -1,14 +1,15 @@
-//! What follows for every host: from a snapshot of the store and of the fleet to the batch that
-//! makes it so.
+//! What follows for every host and link: from a snapshot of the store and of the fleet to the batch
+//! that makes it so.
 //!
 //! *Expected flow.* Desired and observed are gathered, planned, checked; hosts whose stored
 //! assignment differs get a new one, each on the condition that the old one is still there.
 //! *Guarantees.* A host only ever loses what something known explains: an application that says
-//! so, or a plan that runs it elsewhere. *Caveats.* Specs go first; when they do not fit into one
-//! batch, assignments follow in the next.
+//! so, or a plan that runs it elsewhere. *Caveats.* What assignments build on goes first:
+//! configuration, links, specs; when they do not fit into one batch, assignments follow in the next.
 
 mod assign;
 mod gather;
+mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,6 @@ use wattle_types::{Epoch, HostId, Key, LatticeId, SpecHash};
 
 use crate::effect::{Alarm, Effect, Payload, Write};
 use crate::fleet::{Fleet, Phase};
-use crate::journal::Purpose;
 use crate::mirror::{Mirror, actors};
 
 use assign::Changes;
@@ -43,18 +43,12 @@ pub(crate) struct Reconcile {
     raised: BTreeSet<Alarm>,
 }
 
-/// A batch to be committed after the lease.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) purpose: Purpose,
-    pub(crate) writes: Vec<Write>,
-}
-
 /// What a look at everything brought.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) alarms: Vec<Alarm>,
-    pub(crate) batch: Option<Batch>,
+    /// To be committed after the lease. May be empty.
+    pub(crate) writes: Vec<Write>,
 }
 
 impl Reconcile {
@@ -106,28 +100,24 @@ impl Reconcile {
         let plan = plan(&desired, &observed);
         if let Err(broken) = check(&plan, &desired, &observed) {
             alarms.insert(Alarm::PlanBroken { message: broken.to_string() });
-            return Outcome { alarms: self.raise(alarms), batch: None };
+            return Outcome { alarms: self.raise(alarms), writes: Vec::new() };
         }
         let changes = Changes { now, lattice, epoch, mirror, fleet, desired: &desired };
-        let mut writes = changes.assignments(&plan, &mut self.removals, &mut alarms);
-        let specs = missing_specs(mirror, &plan);
+        let assignments = changes.assignments(&plan, &mut self.removals, &mut alarms);
+        let mut writes = links::writes(mirror, fleet);
+        writes.extend(missing_specs(mirror, &plan));
         self.plan = Some(plan);
-        let batch = if BATCH_MAX < specs.len() + writes.len() {
+        if BATCH_MAX < writes.len() + assignments.len() {
             // The rest follows once these are stored: an assignment never refers to nothing.
             self.dirty = true;
-            if specs.is_empty() {
-                writes.truncate(BATCH_MAX);
-                Some(assignments(Vec::new(), writes))
-            } else {
-                let writes = specs.into_iter().take(BATCH_MAX).collect();
-                Some(Batch { purpose: Purpose::Specs, writes })
+            if writes.is_empty() {
+                writes = assignments;
             }
-        } else if writes.is_empty() {
-            None
+            writes.truncate(BATCH_MAX);
         } else {
-            Some(assignments(specs, writes))
-        };
-        Outcome { alarms: self.raise(alarms), batch }
+            writes.extend(assignments);
+        }
+        Outcome { alarms: self.raise(alarms), writes }
     }
 
     /// Only what was not so at the last look.
@@ -137,14 +127,29 @@ impl Reconcile {
         new
     }
 
-    /// The assignments of these hosts are stored, with the last sequences up to `last_seq`.
-    pub(crate) fn stored(&mut self, now: Millis, hosts: &[HostId], last_seq: u64) -> Vec<Effect> {
-        let behind = (0..hosts.len() as u64).rev();
-        let wake = |(host, behind): (&HostId, u64)| {
-            self.woken.insert(*host, now);
-            Effect::Wake { host: *host, at_least: last_seq.saturating_sub(behind) }
-        };
-        hosts.iter().zip(behind).map(wake).collect()
+    /// These keys are stored; the first of them with sequence `first_seq`, and so on. Whoever
+    /// follows one of them is told.
+    pub(crate) fn stored(&mut self, now: Millis, keys: &[Key], first_seq: u64) -> Vec<Effect> {
+        let mut effects: Vec<Effect> = Vec::new();
+        for (key, at_least) in keys.iter().zip(first_seq..) {
+            match key {
+                Key::Assign(host) => {
+                    self.woken.insert(*host, now);
+                    effects.push(Effect::Wake { host: *host, at_least });
+                }
+                Key::Config(name) => {
+                    effects.push(Effect::TellConfig { name: name.clone(), at_least });
+                }
+                Key::Link { source, .. } => {
+                    // All links of a source are read at once, and they stand together.
+                    let same = |told: &mut Effect| matches!(told, Effect::TellLinks { source: last, .. } if last == source);
+                    effects.pop_if(same);
+                    effects.push(Effect::TellLinks { source: source.clone(), at_least });
+                }
+                _ => {}
+            }
+        }
+        effects
     }
 
     /// Wakes again whoever beats and has not taken over its assignment.
@@ -171,12 +176,6 @@ impl Reconcile {
         }
         effects
     }
-}
-
-fn assignments(specs: Vec<Write>, writes: Vec<(HostId, Write)>) -> Batch {
-    let (hosts, assignments): (Vec<HostId>, Vec<Write>) = writes.into_iter().unzip();
-    let writes = specs.into_iter().chain(assignments).collect();
-    Batch { purpose: Purpose::Assign(hosts), writes }
 }
 
 /// Specs the plan refers to that are not in the store yet.

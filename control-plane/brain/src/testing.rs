@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wattle_types::time::Millis;
 use wattle_types::{
     ActorReport, ActorState, Applied, Assignment, Beat, Epoch, HostId, Inventory, Key, LatticeId,
-    Load, Owner, PublicKey, Role, stored,
+    LinkReport, Load, Owner, PublicKey, Role, stored,
 };
 
 use crate::apps::{Answer, Command};
@@ -85,6 +85,8 @@ pub(crate) struct World {
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) batches: Vec<Vec<Write>>,
     pub(crate) wakes: Vec<(HostId, u64)>,
+    /// Whose links, and which configuration, hosts were told to read again.
+    pub(crate) told: Vec<(String, u64)>,
     pub(crate) served: bool,
     pub(crate) stopped: bool,
     requests: u64,
@@ -101,6 +103,10 @@ pub(crate) struct TestHost {
     pub(crate) draining: bool,
     /// Ids that cannot be started.
     pub(crate) fails: Vec<String>,
+    /// What it says of the links of whatever it runs.
+    pub(crate) links: Vec<LinkReport>,
+    /// Goes on running what it should not, and says that it ends.
+    pub(crate) lingers: bool,
 }
 
 impl World {
@@ -117,6 +123,7 @@ impl World {
             alarms: Vec::new(),
             batches: Vec::new(),
             wakes: Vec::new(),
+            told: Vec::new(),
             served: false,
             stopped: false,
             requests: 0,
@@ -147,6 +154,8 @@ impl World {
             inventory,
             draining: false,
             fails: Vec::new(),
+            links: Vec::new(),
+            lingers: false,
         };
         self.hosts.insert(index, host);
     }
@@ -190,7 +199,7 @@ impl World {
         }
         host.inventory.applied = Some(applied);
         host.inventory.revision += 1;
-        let fails = &host.fails;
+        let (fails, links) = (&host.fails, &host.links);
         let report = |entry: &wattle_types::Entry| ActorReport {
             id: entry.id.clone(),
             image: String::new(),
@@ -201,7 +210,7 @@ impl World {
             annotations: BTreeMap::new(),
             digest: None,
             revision: None,
-            links: Vec::new(),
+            links: links.clone(),
             state: if fails.iter().any(|id| id == entry.id.as_str()) {
                 let message = "it imports a:b/c, which nothing provides".to_owned();
                 ActorState::Failed { code: "WT-ENGINE-IMPORTS".to_owned(), message }
@@ -209,7 +218,18 @@ impl World {
                 ActorState::Ready
             },
         };
-        host.inventory.actors = told.entries.iter().map(report).collect();
+        let mut actors: Vec<ActorReport> = told.entries.iter().map(report).collect();
+        let ended = host.inventory.actors.drain(..).filter(|_| host.lingers);
+        let ended = ended.filter(|was| told.entries.iter().all(|entry| entry.spec != was.spec));
+        actors.extend(ended.map(|was| ActorReport { state: ActorState::Draining, ..was }));
+        host.inventory.actors = actors;
+    }
+
+    /// The host says something else of what it runs, from its next beat on.
+    pub(crate) fn report(&mut self, index: u8, change: impl Fn(&mut Vec<ActorReport>)) {
+        let host = self.hosts.get_mut(&index).unwrap();
+        change(&mut host.inventory.actors);
+        host.inventory.revision += 1;
     }
 
     pub(crate) fn assignment(&self, index: u8) -> Option<Assignment> {
@@ -312,6 +332,10 @@ impl World {
             }
             Effect::Raise(alarm) => self.alarms.push(alarm),
             Effect::Wake { host, at_least } => self.wakes.push((host, at_least)),
+            Effect::TellLinks { source, at_least } => {
+                self.told.push((source.to_string(), at_least));
+            }
+            Effect::TellConfig { name, at_least } => self.told.push((name.to_string(), at_least)),
             Effect::Stopped => self.stopped = true,
             Effect::RememberEpoch { .. } | Effect::Announce { .. } => {}
         }

@@ -53,6 +53,12 @@ impl Hands {
             Effect::Wake { host, at_least } => {
                 self.publish(Subject::Wake { host }, Wake::new(at_least).encode());
             }
+            Effect::TellLinks { source, at_least } => {
+                self.publish(Subject::Relink { source }, Wake::new(at_least).encode());
+            }
+            Effect::TellConfig { name, at_least } => {
+                self.publish(Subject::ConfigChanged { name }, Wake::new(at_least).encode());
+            }
             Effect::Announce { epoch } => self.announce(epoch),
             Effect::AskWhoServes => self.ask_who_serves(),
             Effect::Serve { yes } => self.serve(yes),

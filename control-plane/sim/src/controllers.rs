@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use wattle_brain::lease::Identity;
 use wattle_brain::{Brain, Config, Effect, Event, OpId};
 use wattle_trust::KeyPair;
-use wattle_types::{Epoch, HostId, Key, Millis, PublicKey};
+use wattle_types::{ActorId, Epoch, HostId, Key, Millis, PublicKey};
 
 use crate::network::{Process, Who};
 use crate::store::Write;
@@ -65,6 +65,10 @@ pub(crate) enum Wanted {
     /// By a host.
     Value {
         key: Key,
+    },
+    /// All of one actor, by a host.
+    Links {
+        source: ActorId,
     },
 }
 

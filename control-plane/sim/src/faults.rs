@@ -15,6 +15,8 @@ pub enum Fault {
     TornBatches,
     /// The store acknowledges changes of applications and does not keep them.
     AcknowledgedAndLost,
+    /// The store acknowledges links and does not keep them.
+    LinksLost,
     /// A restarted host finds its disk as it was before its last assignment.
     DiskGoesBack,
     /// A host starts what nobody assigned to it.
@@ -30,11 +32,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoConditions,
         Self::NoFence,
         Self::TornBatches,
         Self::AcknowledgedAndLost,
+        Self::LinksLost,
         Self::DiskGoesBack,
         Self::StartsUnassigned,
         Self::NeverStops,

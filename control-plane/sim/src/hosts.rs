@@ -6,10 +6,13 @@ mod life;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::sync::Arc;
+
 use fastrand::Rng;
 use wattle_agent::{Agent, Restored, RunId};
 use wattle_types::{
-    ActorId, Assignment, Beat, HostId, Inventory, Labels, Millis, PublicKey, Role, SpecHash,
+    ActorId, Assignment, Beat, HostId, Inventory, Labels, LinkTable, Millis, PublicKey, Role,
+    SpecHash,
 };
 
 use crate::network::{Process, Who};
@@ -58,6 +61,8 @@ pub(crate) struct Run {
     pub(crate) id: ActorId,
     pub(crate) hash: SpecHash,
     pub(crate) count: u32,
+    /// What it was last told to call through.
+    pub(crate) links: Option<Arc<LinkTable>>,
     pub(crate) phase: Phase,
 }
 

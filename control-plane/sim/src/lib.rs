@@ -7,7 +7,7 @@
 //! stay so; then one host dies and, later, returns.
 //!
 //! In reading order: what goes wrong ([`faults`]), the store as NATS keeps it ([`store`]), the
-//! network, the processes (controllers, hosts) and people (operator), what must hold
+//! network, the processes (controllers, hosts) and people (operator, meddler), what must hold
 //! ([`properties`]), what is known not to ([`findings`]), and what came of it ([`report`]).
 //!
 //! No real time, no sockets, no files. What is simulated is the driver: what `controller` and
@@ -18,6 +18,7 @@ mod controllers;
 pub mod faults;
 pub mod findings;
 mod hosts;
+mod meddler;
 mod network;
 mod operator;
 pub mod properties;

@@ -11,7 +11,10 @@ use wattle_types::AppName;
 use crate::network::Who;
 use crate::world::{Due, World};
 
-const APPS: [&str; 4] = ["shop", "blog", "mail", "wiki"];
+pub(crate) const APPS: [&str; 4] = ["shop", "blog", "mail", "wiki"];
+
+/// Of the interfaces that are linked.
+pub(crate) const PACKAGES: [&str; 3] = ["mail", "news", "tax"];
 
 #[derive(Debug, Default)]
 pub(crate) struct Operator {
@@ -64,20 +67,45 @@ fn manifest(name: &AppName, version: &str, rng: &mut Rng) -> String {
         "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: {name}\n  \
          annotations: {{version: {version}}}\nspec:\n  components:\n"
     );
+    let mut ids = Vec::new();
     for part in 0..rng.usize(1..=3) {
-        let id = if rng.u8(..12) == 0 { "shared".to_owned() } else { format!("{name}-{part}") };
+        ids.push(if rng.u8(..12) == 0 { "shared".to_owned() } else { format!("{name}-{part}") });
+        if ids.ends_with(&["shared".to_owned()]) {
+            break;
+        }
+    }
+    for (part, id) in ids.iter().enumerate() {
         let image = rng.u8(..3);
         let _ = write!(
             text,
             "    - name: part{part}\n      type: component\n      properties: {{image: \
              'file:///{image}.wasm', id: {id}}}\n      traits: [{}]\n",
-            scaler(rng)
+            traits(ids.len(), rng)
         );
-        if id == "shared" {
-            break;
-        }
     }
     text
+}
+
+/// A scaler, and up to three links to any of the application's parts.
+fn traits(parts: usize, rng: &mut Rng) -> String {
+    let mut traits = vec![scaler(rng)];
+    for package in PACKAGES {
+        if rng.u8(..3) != 0 {
+            continue;
+        }
+        let target = format!("part{}", rng.usize(..parts));
+        // One name, one value: it holds for the whole application.
+        let config = match rng.u8(..3) {
+            0 => format!(", config: [{{name: tuning0, properties: {{of: '{parts}'}}}}]"),
+            1 => ", config: [{name: tuning1, properties: {of: all}}]".to_owned(),
+            _ => String::new(),
+        };
+        traits.push(format!(
+            "{{type: link, properties: {{namespace: sim, package: {package}, interfaces: [calls], \
+             target: {{name: {target}{config}}}}}}}"
+        ));
+    }
+    traits.join(", ")
 }
 
 fn scaler(rng: &mut Rng) -> String {

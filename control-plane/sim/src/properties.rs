@@ -5,6 +5,7 @@
 
 mod commits;
 mod known;
+mod links;
 mod promises;
 mod rest;
 
@@ -37,6 +38,9 @@ pub enum Property {
     Fenced,
     /// An id has one owner, recorded before anything is assigned under it.
     OneOwner,
+    /// Every link and configuration that is deployed is stored and belongs to its application,
+    /// and what belongs to somebody else is not touched.
+    Linked,
     /// A host runs only what is assigned to it.
     OnlyAssigned,
     /// Where nothing was lost or forged, nobody says so.
@@ -67,6 +71,8 @@ pub struct Counts {
     pub commits: u64,
     /// Assignments in them.
     pub assignments: u64,
+    /// Links and configuration in them.
+    pub links: u64,
     /// Changes of applications in them.
     pub edits: u64,
     pub leaders: u64,

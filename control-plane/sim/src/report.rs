@@ -100,14 +100,17 @@ fn settle(world: &mut World, within_ms: u64) -> Option<u64> {
         }
         world.run_until(world.now + LOOK_MS);
     }
-    let (settled, assignments) = (world.now, world.law.counts.assignments);
+    let (settled, counts) = (world.now, world.law.counts);
     while world.now < settled + STILL_MS && world.law.is_kept() {
         world.run_until(world.now + LOOK_MS);
         if let Some(reason) = world.unrest() {
             world.law.breaks(Property::Converges, world.now, format!("not for long: {reason}"));
         }
-        if assignments < world.law.counts.assignments {
+        if counts.assignments < world.law.counts.assignments {
             world.law.breaks(Property::Rests, world.now, "something was assigned without need");
+        }
+        if counts.links < world.law.counts.links {
+            world.law.breaks(Property::Rests, world.now, "something was linked without need");
         }
     }
     Some(settled - begin)

@@ -13,7 +13,7 @@ mod scripts;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use wattle_brain::Expect;
-use wattle_types::Key;
+use wattle_types::{ActorId, Key};
 
 use crate::faults::Fault;
 
@@ -156,6 +156,17 @@ impl Store {
         &self.log[from..]
     }
 
+    /// All links of one actor, as a replica has them that has come as far as `as_of`.
+    pub(crate) fn links_as_of(&self, source: &ActorId, as_of: u64) -> Vec<(Key, Vec<u8>, u64)> {
+        let is_link = |key: &&Key| matches!(key, Key::Link { source: of, .. } if of == source);
+        let links = self.keys.keys().filter(is_link);
+        let found = links.filter_map(|key| match self.read(key, as_of) {
+            Outcome::Found { seq, value } => Some((key.clone(), value, seq)),
+            _ => None,
+        });
+        found.collect()
+    }
+
     fn message(&self, seq: u64) -> Option<&Message> {
         self.log.get(usize::try_from(seq.checked_sub(1)?).ok()?)
     }
@@ -186,10 +197,12 @@ impl Store {
             let fit: Vec<Write> =
                 writes.iter().filter(|write| self.holds(write)).cloned().collect();
             self.append(&fit);
-        } else if refused == 0 && self.fault != Some(Fault::AcknowledgedAndLost) {
-            self.append(writes);
-        } else if refused == 0 {
+        } else if refused == 0
+            && matches!(self.fault, Some(Fault::AcknowledgedAndLost | Fault::LinksLost))
+        {
             return self.acknowledge_and_lose(writes);
+        } else if refused == 0 {
+            self.append(writes);
         }
         match refused {
             0 => Outcome::Stored { last_seq: self.last_seq() },
@@ -220,10 +233,16 @@ impl Store {
         }
     }
 
-    /// The planted bug: of every batch with applications in it, their messages are lost.
+    /// The planted bugs: of every batch with applications in it, or with links, those messages
+    /// are lost.
     fn acknowledge_and_lose(&mut self, writes: &[Write]) -> Outcome {
         let last_seq = self.last_seq() + writes.len() as u64;
-        let is_lost = |write: &&Write| matches!(write.key, Key::App(_));
+        let of_links = self.fault == Some(Fault::LinksLost);
+        let is_lost = |write: &&Write| match write.key {
+            Key::App(_) => !of_links,
+            Key::Link { .. } => of_links,
+            _ => false,
+        };
         let kept: Vec<Write> = writes.iter().filter(|write| !is_lost(write)).cloned().collect();
         self.append(&kept);
         Outcome::Stored { last_seq }

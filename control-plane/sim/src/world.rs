@@ -42,6 +42,7 @@ pub(crate) enum Due {
     Forged(usize),
     Weather,
     Operator,
+    Meddler,
 }
 
 #[derive(Debug)]
@@ -102,6 +103,7 @@ impl World {
         }
         world.later(500..1_000, Due::Weather);
         world.later(4_000..6_000, Due::Operator);
+        world.later(6_000..8_000, Due::Meddler);
         world
     }
 
@@ -142,6 +144,7 @@ impl World {
             Due::Forged(index) => self.forge_beat(index),
             Due::Weather => self.weather(),
             Due::Operator => self.operate(),
+            Due::Meddler => self.meddle(),
         }
     }
 

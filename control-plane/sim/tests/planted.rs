@@ -37,6 +37,11 @@ fn a_change_that_is_acknowledged_and_lost_is_noticed() {
 }
 
 #[test]
+fn links_that_are_acknowledged_and_lost_are_noticed() {
+    breaks(Fault::LinksLost, &[Property::Converges]);
+}
+
+#[test]
 fn a_host_whose_disk_goes_back_is_noticed() {
     breaks(Fault::DiskGoesBack, &[Property::NeverBack]);
 }

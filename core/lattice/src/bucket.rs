@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::jetstream::{self, JetStreamError, code};
-use crate::{Connection, RequestError};
+use crate::Connection;
 
 pub(crate) const OPERATION: &str = "KV-Operation";
 pub(crate) const DELETED: &str = "DEL";
@@ -252,12 +252,4 @@ fn holds_marker(headers: &[u8]) -> bool {
         let name = line.split(':').next().unwrap_or_default();
         name.eq_ignore_ascii_case(OPERATION) || name.eq_ignore_ascii_case("Nats-Marker-Reason")
     })
-}
-
-/// Whether a failed request was certainly not carried out.
-pub(crate) fn was_not_sent(error: &RequestError) -> bool {
-    match error {
-        RequestError::NoResponders | RequestError::Closed | RequestError::TooLarge { .. } => true,
-        RequestError::TimedOut { .. } => false,
-    }
 }

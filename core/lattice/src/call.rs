@@ -1,4 +1,5 @@
-//! The envelope of a call between hosts: one NATS request, one reply.
+//! What is said in a call between hosts: one NATS request, one reply, and frames for what does not
+//! fit. How they are exchanged is [`crate::exchange`]'s business.
 //!
 //! *Expected flow*: the caller's host picks a host from its table and asks on
 //! `call.<host>.<actor>`; the callee checks actor, revision, hop and deadline, and either does
@@ -6,20 +7,25 @@
 //! *Guarantees*: [`NotBegun`] means that no guest code ran for this request, so the caller may
 //! ask another host.
 //! *Assumptions*: deadlines are time left, not points in time: no two clocks are compared.
-//! *Caveats*: this version carries HTTP whole, in one message each way; [`HttpRequest::end`] and
-//! [`HttpResponse::end`] are false once chunks follow.
+//! *Caveats*: a callee that does not know a field passes over it, so what must be honoured is said
+//! in a field that was there from the first version.
 //! *Errors*: what is too large, truncated, or of another version is refused before it is used.
-//!
-//! All fields of the design are here from the first version, also those nothing uses yet.
 
 mod envelope;
+pub mod frame;
 mod http;
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use wattle_types::{ActorId, HostId, Load, SpecHash};
+use std::fmt;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use wattle_types::{ActorId, Fingerprint, HostId, InterfaceName, Load, SpecHash};
+use wattle_value::Signatures;
+
+pub use self::envelope::{Beginning, Beside};
+pub(crate) use self::envelope::{ReplyHead, described};
 pub use self::http::{Header, HttpError, HttpRequest, HttpResponse};
+pub(crate) use self::http::{end_to_end, header_map};
 
 /// Bounds of what is read from, or written to, one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +36,10 @@ pub struct Limits {
     /// Names and values together.
     pub header_bytes_max: usize,
     pub uri_bytes_max: usize,
+    /// Arguments or a result, however many messages carry them.
+    pub value_bytes_max: usize,
+    /// Streams that accompany a call in one direction.
+    pub streams_max: usize,
 }
 
 impl Default for Limits {
@@ -39,6 +49,8 @@ impl Default for Limits {
             headers_max: 128,
             header_bytes_max: 64 << 10,
             uri_bytes_max: 8 << 10,
+            value_bytes_max: 8 << 20,
+            streams_max: 16,
         }
     }
 }
@@ -63,31 +75,27 @@ pub struct CallRequest {
     pub remaining_ms: u64,
     pub caller: Caller,
     pub trace: Trace,
-    /// What tells two signatures of a function apart; empty for HTTP.
-    pub fingerprint: Bytes,
+    /// Of the signature the caller was built with; none for HTTP, and from a caller that asked the
+    /// callee for its signatures.
+    pub fingerprint: Option<Fingerprint>,
     pub body: CallBody,
 }
 
 /// Who calls.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     /// The calling actor or client; empty if it came from outside the lattice.
-    #[serde(default)]
     pub id: String,
     /// The host it runs on, pinned by what NATS lets that host publish.
-    #[serde(default)]
     pub host: Option<HostId>,
     /// A proof that it is who it says; empty until there are proofs.
-    #[serde(default, with = "serde_bytes")]
     pub proof: Vec<u8>,
 }
 
-/// W3C trace context inside the envelope: the message headers are per hop, this is per call.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// W3C trace context inside the envelope; the messages of a call carry no headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    #[serde(default)]
     pub traceparent: Option<String>,
-    #[serde(default)]
     pub tracestate: Option<String>,
 }
 
@@ -95,6 +103,27 @@ pub struct Trace {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallBody {
     Http(HttpRequest),
+    /// A function by name.
+    Invoke(InvokeRequest),
+    /// What functions are there, and their signatures? No guest code runs for it.
+    Describe,
+}
+
+/// Which function, and its arguments.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvokeRequest {
+    /// As the caller imports it; the callee may export another version that fits.
+    pub interface: InterfaceName,
+    pub function: Arc<str>,
+    /// Packed (`wattle-value`): one array.
+    pub args: Bytes,
+}
+
+/// Without the arguments: they may be secrets.
+impl fmt::Debug for InvokeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} with {} bytes", self.interface, self.function, self.args.len())
+    }
 }
 
 /// The answer to a call.
@@ -129,9 +158,35 @@ pub enum Outcome {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum ReplyBody {
     Http(HttpResponse),
+    /// What the function returned, packed.
+    Value(Bytes),
+    /// The functions that can be called.
+    Described(Signatures),
+}
+
+/// Without the value: it may be a secret.
+impl fmt::Debug for ReplyBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(response) => fmt::Debug::fmt(response, f),
+            Self::Value(value) => write!(f, "a value of {} bytes", value.len()),
+            Self::Described(signatures) => fmt::Debug::fmt(signatures, f),
+        }
+    }
+}
+
+impl Outcome {
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ok(_) => "ok",
+            Self::Failed { .. } => "failed",
+            Self::NotBegun { .. } => "not-begun",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
 }
 
 /// Why the work was not begun.
@@ -157,12 +212,16 @@ pub enum NotBegun {
     Malformed,
     /// No host could be reached that has the actor.
     Unreachable,
+    /// The actor does not export that function, in this revision.
+    NoSuchFunction,
+    /// It exports the function with another signature, in this revision.
+    WrongSignature,
     /// A reason this version does not know.
     Other,
 }
 
 impl NotBegun {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Overloaded,
         Self::Draining,
         Self::NoSuchActor,
@@ -173,6 +232,8 @@ impl NotBegun {
         Self::NotAllowed,
         Self::Malformed,
         Self::Unreachable,
+        Self::NoSuchFunction,
+        Self::WrongSignature,
         Self::Other,
     ];
 
@@ -188,6 +249,8 @@ impl NotBegun {
             Self::NotAllowed => "not-allowed",
             Self::Malformed => "malformed",
             Self::Unreachable => "unreachable",
+            Self::NoSuchFunction => "no-such-function",
+            Self::WrongSignature => "wrong-signature",
             Self::Other => "other",
         }
     }
@@ -201,6 +264,8 @@ impl NotBegun {
             | Self::WrongRevision
             | Self::Fenced
             | Self::Unreachable
+            | Self::NoSuchFunction
+            | Self::WrongSignature
             | Self::Other => true,
             Self::DeadlineExceeded | Self::TooManyHops | Self::NotAllowed | Self::Malformed => {
                 false
@@ -222,6 +287,11 @@ impl CallReply {
     pub fn not_begun(reason: NotBegun, message: impl Into<String>) -> Self {
         let message = message.into();
         let outcome = Outcome::NotBegun { reason, message, retry_after_ms: None };
+        Self { outcome, revision: None, load: None }
+    }
+
+    pub fn unknown(message: impl Into<String>) -> Self {
+        let outcome = Outcome::Unknown { message: message.into() };
         Self { outcome, revision: None, load: None }
     }
 

@@ -9,7 +9,7 @@
 mod config;
 mod headers;
 mod message;
-mod replies;
+pub(crate) mod replies;
 mod requests;
 mod upkeep;
 
@@ -28,8 +28,10 @@ pub use config::{ConnectConfig, Credentials, Password};
 pub(crate) use headers::outgoing as outgoing_headers;
 pub use message::{Headers, Message, Reply, Subscription};
 pub use requests::{PublishError, RequestError};
+pub(crate) use upkeep::establish;
 pub use upkeep::{ConnectError, ConnectionState, Notice};
 
+use crate::exchange::Calls;
 use crate::{Names, Pattern, ReplyTo, Subject};
 use replies::Replies;
 
@@ -44,11 +46,13 @@ struct Inner {
     client: async_nats::Client,
     names: Names,
     who: Token,
-    session: Token,
+    /// `wattle.<L>.rep.<who>.<session>.`
+    reply_prefix: String,
     link: watch::Receiver<ConnectionState>,
     replies: Arc<Replies>,
     /// Messages that came to a subject we listen to and could not be read.
     unreadable: Arc<AtomicU64>,
+    calls: Arc<Calls>,
     _reader: DropGuard,
 }
 
@@ -63,9 +67,16 @@ impl Connection {
     ) -> Result<Self, ConnectError> {
         let session = config::random_token();
         let reply_prefix = format!("wattle.{}.rep.{}", config.names.lattice(), config.who);
-        let (client, link) = upkeep::establish(&config, &reply_prefix, on_event).await?;
-
         let replies = Arc::new(Replies::default());
+        let hopeless = replies.clone();
+        let on_event = move |notice: Notice| {
+            if notice == Notice::Lost {
+                hopeless.lose_heads();
+            }
+            on_event(notice);
+        };
+        let (client, link) = establish(&config, &reply_prefix, None, on_event).await?;
+
         let listening = client.subscribe(format!("{reply_prefix}.{session}.*")).await;
         let mut incoming = listening.map_err(|_| ConnectError::Ended)?;
         let stop = CancellationToken::new();
@@ -77,15 +88,17 @@ impl Connection {
                 hand_out.deliver(message);
             }
         });
+        let calls = Calls::new(client.clone(), config.clone(), replies.clone(), session.as_str());
         Ok(Self {
             inner: Arc::new(Inner {
                 client,
                 names: config.names,
                 who: config.who,
-                session,
+                reply_prefix: format!("{reply_prefix}.{session}."),
                 link,
                 replies,
                 unreadable: Arc::default(),
+                calls,
                 _reader: stop.drop_guard(),
             }),
         })
@@ -136,9 +149,27 @@ impl Connection {
         self.inner.unreadable.load(Ordering::Relaxed)
     }
 
+    /// Frames of calls that belonged to no call we know of, and frames that could not be read.
+    pub fn frames_passed_over(&self) -> (u64, u64) {
+        self.inner.calls.passed_over()
+    }
+
+    /// How many bytes of streams arrived and were not read yet, and the most that ever were.
+    pub fn bytes_held(&self) -> (usize, usize) {
+        self.inner.calls.held.bytes()
+    }
+
+    pub(crate) fn calls(&self) -> &Arc<Calls> {
+        &self.inner.calls
+    }
+
     /// Listens. Messages wait in a queue of 65,536; what exceeds it is dropped by the client and
     /// reported as [`Notice::SlowConsumer`], so listeners of state must ask for it again then.
     pub async fn subscribe(&self, pattern: &Pattern) -> Result<Subscription, PublishError> {
+        if matches!(pattern, Pattern::CallsTo { .. } | Pattern::AnyCalls) {
+            // Who takes calls must hear their frames.
+            self.inner.calls.bulk().await?;
+        }
         let group = pattern.queue_group(&self.inner.names);
         let text = self.inner.names.pattern(pattern);
         let listening = match group {
@@ -149,13 +180,23 @@ impl Connection {
         Ok(Subscription::new(incoming, self.inner.names.clone(), self.inner.unreadable.clone()))
     }
 
+    /// Listens as one of a group, to a subject that is not one of the lattice's.
+    pub(crate) async fn subscribe_raw(
+        &self,
+        text: String,
+        group: String,
+    ) -> Result<async_nats::Subscriber, PublishError> {
+        let listening = self.inner.client.queue_subscribe(text, group).await;
+        listening.map_err(|_| PublishError::Closed)
+    }
+
     /// A subject of our own that nobody else knows yet, and what is said to it.
     pub(crate) async fn own_subject(
         &self,
     ) -> Result<(String, async_nats::Subscriber), PublishError> {
-        let (number, _place) = self.inner.replies.expect_one();
+        let place = self.inner.replies.expect_one();
         // One token more than a reply has, so that it is not taken for one.
-        let subject = format!("{}.stream", self.reply_subject(number));
+        let subject = format!("{}.stream", self.reply_subject(place.number()));
         let incoming = self.inner.client.subscribe(subject.clone()).await;
         Ok((subject, incoming.map_err(|_| PublishError::Closed)?))
     }
@@ -173,8 +214,8 @@ impl Connection {
 
     /// Waits until the server has taken everything said so far, subscriptions included.
     pub async fn flush(&self, within: Duration) -> Result<(), RequestError> {
-        let (number, pending) = self.inner.replies.expect_one();
-        let to_ourselves = self.reply_subject(number);
+        let mut pending = self.inner.replies.expect_one();
+        let to_ourselves = self.reply_subject(pending.number());
         let said = self.publish_raw(to_ourselves, None, async_nats::HeaderMap::new(), Bytes::new());
         tokio::time::timeout(within, async {
             said.await?;
@@ -188,6 +229,9 @@ impl Connection {
     pub async fn drain(&self, within: Duration) -> Result<(), RequestError> {
         let mut link = self.connected();
         tokio::time::timeout(within, async {
+            if let Some(bulk) = self.inner.calls.opened() {
+                bulk.client().drain().await.map_err(|_| RequestError::Closed)?;
+            }
             self.inner.client.drain().await.map_err(|_| RequestError::Closed)?;
             link.wait_for(|link| link.closed).await.map_err(|_| RequestError::Closed)?;
             Ok(())

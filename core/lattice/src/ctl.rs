@@ -261,6 +261,9 @@ pub struct Link {
     pub source_config: Vec<String>,
     #[serde(default)]
     pub target_config: Vec<String>,
+    /// Ours: calls may be repeated when nobody knows whether they were done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idempotent: bool,
 }
 
 /// What names a link when it is deleted.

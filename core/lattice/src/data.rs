@@ -10,7 +10,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use wattle_types::{LatticeId, StoreName, Token};
 
-use crate::bucket::{Bucket, EXPECTED, EnsureError, Stored, was_not_sent};
+use crate::bucket::{Bucket, EXPECTED, EnsureError, Stored};
 use crate::jetstream::{self, JetStreamError};
 use crate::store::{Expect, WriteOutcome};
 use crate::{Connection, connection};
@@ -172,7 +172,7 @@ impl DataBucket {
 impl From<JetStreamError> for DataError {
     fn from(source: JetStreamError) -> Self {
         match &source {
-            JetStreamError::Ask { source: lost } if !was_not_sent(lost) => Self::Unknown { source },
+            JetStreamError::Ask { source: lost } if lost.may_have_arrived() => Self::Unknown { source },
             JetStreamError::Answer { .. } => Self::Unknown { source },
             _ => Self::Failed { source },
         }

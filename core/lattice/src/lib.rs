@@ -5,8 +5,8 @@
 //! same [`Connection`]. Decides nothing about the domain.
 //!
 //! In reading order: what is said to whom ([`subject`]); how it gets there ([`connection`],
-//! [`wire`]); what is kept ([`store`] for the control stream, [`data`] for what actors store);
-//! what the messages are ([`call`], [`signal`], and in the words of the 1.x clients [`ctl`],
+//! [`wire`]); what is kept ([`store`] for the control stream, [`data`] for what actors store); what actors say ([`guest`]);
+//! how calls are exchanged ([`exchange`]); what the messages are ([`call`], [`signal`], and in the words of the 1.x clients [`ctl`],
 //! [`event`], [`wadm`]).
 //!
 //! Tasks: a connection owns the one that hands replies to those who asked, and a
@@ -18,6 +18,8 @@ pub mod connection;
 pub mod ctl;
 pub mod data;
 pub mod event;
+pub mod exchange;
+pub mod guest;
 mod jetstream;
 #[cfg(test)]
 mod recorded;
@@ -34,5 +36,7 @@ pub use connection::{
     PublishError, Reply, RequestError, Subscription,
 };
 pub use data::DataStore;
+pub use exchange::{Accepted, Answering, Content, Exchanged, Refused, StreamFault};
+pub use guest::{GuestMessage, GuestReply, GuestSubject, GuestSubscription};
 pub use store::{Change, Expect, Follow, ReadBack, Refusal, Store, Stored, Write, WriteOutcome};
 pub use subject::{Names, Pattern, ReplyTo, Subject};

@@ -15,7 +15,7 @@ mod reply;
 use std::fmt;
 use std::str::FromStr;
 
-use wattle_types::{ActorId, AppName, HostId, LatticeId, Token, TokenError};
+use wattle_types::{ActorId, AppName, ConfigName, HostId, LatticeId, Token, TokenError};
 
 pub use app::AppSubject;
 pub use control::ControlSubject;
@@ -33,10 +33,21 @@ pub enum Subject {
     Any { actor: ActorId },
     /// `wattle.<L>.rep.<who>.<session>.<number>`: the answer to one request.
     Reply { who: Token, session: Token, number: u64 },
+    /// `wattle.<L>.rep.<who>.<session>.<number>.s`: a frame of the call which that caller numbered
+    /// so; `who` is whoever is to hear it, the caller or the callee.
+    Frame { who: Token, session: Token, number: u64 },
     /// `wattle.<L>.serve.<host>`: what that host began or ceased to serve.
     Serve { host: HostId },
     /// `wattle.<L>.ask.serve`: everyone is asked for a full `serve` message.
     AskServe,
+    /// `wattle.<L>.ask.spy`: everyone is asked to tell of an actor's calls for a while.
+    AskSpy,
+    /// `wattle.<L>.spy.<actor>`: a call by or to that actor was made.
+    Spied { actor: ActorId },
+    /// `wattle.<L>.link.<source>`: the links of that actor changed.
+    Relink { source: ActorId },
+    /// `wattle.<L>.config.<name>`: that configuration changed.
+    ConfigChanged { name: ConfigName },
     /// `wattle.<L>.beat.<host>`: that host lives.
     Beat { host: HostId },
     /// `wattle.<L>.wake.<host>`: that host should read its assignment.
@@ -142,6 +153,10 @@ impl Names {
         &self.lattice
     }
 
+    pub fn control_prefix(&self) -> &Prefix {
+        &self.control
+    }
+
     /// The text of `subject` in this lattice.
     pub fn subject(&self, subject: &Subject) -> String {
         let lattice = &self.lattice;
@@ -151,8 +166,15 @@ impl Names {
             Subject::Reply { who, session, number } => {
                 format!("wattle.{lattice}.rep.{who}.{session}.{number}")
             }
+            Subject::Frame { who, session, number } => {
+                format!("wattle.{lattice}.rep.{who}.{session}.{number}.s")
+            }
             Subject::Serve { host } => format!("wattle.{lattice}.serve.{host}"),
             Subject::AskServe => format!("wattle.{lattice}.ask.serve"),
+            Subject::AskSpy => format!("wattle.{lattice}.ask.spy"),
+            Subject::Spied { actor } => format!("wattle.{lattice}.spy.{actor}"),
+            Subject::Relink { source } => format!("wattle.{lattice}.link.{source}"),
+            Subject::ConfigChanged { name } => format!("wattle.{lattice}.config.{name}"),
             Subject::Beat { host } => format!("wattle.{lattice}.beat.{host}"),
             Subject::Wake { host } => format!("wattle.{lattice}.wake.{host}"),
             Subject::Host { host, op } => format!("wattle.{lattice}.host.{host}.{}", op.as_str()),
@@ -196,8 +218,17 @@ impl Names {
                 session: name(raw, session)?,
                 number: canonical(number).ok_or_else(unknown)?,
             },
+            ["rep", who, session, number, "s"] => Subject::Frame {
+                who: name(raw, who)?,
+                session: name(raw, session)?,
+                number: canonical(number).ok_or_else(unknown)?,
+            },
             ["serve", host] => Subject::Serve { host: name(raw, host)? },
             ["ask", "serve"] => Subject::AskServe,
+            ["ask", "spy"] => Subject::AskSpy,
+            ["spy", actor] => Subject::Spied { actor: name(raw, actor)? },
+            ["link", source] => Subject::Relink { source: name(raw, source)? },
+            ["config", config] => Subject::ConfigChanged { name: name(raw, config)? },
             ["beat", host] => Subject::Beat { host: name(raw, host)? },
             ["wake", host] => Subject::Wake { host: name(raw, host)? },
             ["host", host, op] => {
@@ -220,6 +251,12 @@ impl Names {
 fn name<T: FromStr>(subject: &str, raw: &str) -> Result<T, SubjectError> {
     raw.parse()
         .map_err(|_| SubjectError::Name { subject: subject.to_owned(), name: raw.to_owned() })
+}
+
+/// Whether a text is one token of a subject; as [`Token`] says, without making one.
+pub(crate) fn is_token(raw: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=Token::LEN_MAX).contains(&raw.len()) && raw.bytes().all(allowed)
 }
 
 /// A number with one spelling only: `7`, not `07` or `+7`.

@@ -2,6 +2,8 @@
 //!
 //! What arrives was written by somebody else, so each reader says how much of it it takes.
 
+pub(crate) mod fields;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wattle_types::stored;
@@ -13,6 +15,8 @@ pub enum WireError {
     TooLarge { what: &'static str, len: usize, max: usize },
     #[error(transparent)]
     Unreadable(#[from] stored::Error),
+    #[error("could not read {what} at byte {at}: {why}")]
+    Malformed { what: &'static str, at: usize, why: String },
     #[error("{what} holds {field} that is not valid: {value:?}")]
     Invalid { what: &'static str, field: &'static str, value: String },
 }

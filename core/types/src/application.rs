@@ -1,30 +1,47 @@
 //! The form of a manifest that is used: parsed, checked together, with nothing left to guess.
 
+mod links;
+mod traits;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::manifest::{self, Component, ComponentKind, Error, Manifest, Trait};
+use crate::manifest::{self, Component, ComponentKind, Error, Manifest, Policy};
 use crate::stored::VERSION;
-use crate::{ActorId, ActorSpec, AppName, ComponentName, HttpRoute, Labels, SpecLimits};
+use crate::{
+    ActorId, ActorSpec, AppName, ComponentName, ConfigName, ConfigRecord, Labels, LinkRecord,
+    SecretRef,
+};
+
+use links::Configs;
+use traits::Traits;
+
+pub use links::{Unlinked, Why};
 
 /// What should run, and where it may.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Application {
     pub name: AppName,
     /// None when the manifest does not say; whoever stores it then makes one up.
     pub version: Option<String>,
     pub description: String,
     pub components: Vec<AppComponent>,
+    /// Configuration that its links bring along.
+    pub configs: Vec<ConfigRecord>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AppComponent {
     pub name: ComponentName,
     pub id: ActorId,
     pub scaler: Scaler,
     pub part: Part,
+    /// Where its calls go.
+    pub links: Vec<LinkRecord>,
+    /// Links that have no record.
+    pub unlinked: Vec<Unlinked>,
 }
 
 /// What a component of a manifest is to us.
@@ -72,29 +89,6 @@ pub const INSTANCES_MAX: u32 = 10_000;
 /// More components in one manifest than this do not fit the batch that owns their ids.
 pub const COMPONENTS_MAX: usize = 900;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScalerProperties {
-    #[serde(alias = "replicas")]
-    instances: u32,
-    #[serde(default)]
-    spread: Vec<Spread>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LimitProperties {
-    memory_mib: Option<u64>,
-    execution_ms: Option<u64>,
-    concurrency: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OutboundProperties {
-    hosts: Vec<String>,
-}
-
 impl Application {
     /// Reads a manifest's text, as YAML or JSON, and checks that it makes sense.
     pub fn read(text: &str) -> Result<Self, Error> {
@@ -130,48 +124,84 @@ impl TryFrom<&Manifest> for Application {
             let message = format!("{len} components; one application has at most {COMPONENTS_MAX}");
             return Err(Error::new(None, message));
         }
-        let components = components
+        let policies = &manifest.spec.policies;
+        let (mut components, traits): (Vec<_>, Vec<_>) = components
             .iter()
-            .map(|component| read_component(name, component))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|component| read_component(name, component, policies))
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .unzip();
         refuse_doubles(&components)?;
+        let configs = link(name, &mut components, &traits)?;
         Ok(Self {
             name: name.clone(),
             version: manifest.version().map(str::to_owned),
             description: manifest.description().to_owned(),
             components,
+            configs,
         })
     }
 }
 
-fn read_component(app: &AppName, component: &Component) -> Result<AppComponent, Error> {
+/// Gives each component its links, once all of them are known; yields what is configured by them.
+fn link(
+    app: &AppName,
+    components: &mut [AppComponent],
+    traits: &[Traits],
+) -> Result<Vec<ConfigRecord>, Error> {
+    let mut configs = Configs::of(app);
+    let by_name: BTreeMap<&str, &AppComponent> =
+        components.iter().map(|component| (component.name.as_str(), component)).collect();
+    let of = |(component, traits): (&AppComponent, &Traits)| {
+        links::link(component, &traits.links, &traits.idempotent, &by_name, &mut configs)
+    };
+    let linked: Vec<_> = components.iter().zip(traits).map(of).collect::<Result<_, _>>()?;
+    for (component, linked) in components.iter_mut().zip(linked) {
+        (component.links, component.unlinked) = (linked.records, linked.unlinked);
+    }
+    Ok(configs.into_records())
+}
+
+fn read_component(
+    app: &AppName,
+    component: &Component,
+    policies: &[Policy],
+) -> Result<(AppComponent, Traits), Error> {
     let fail =
         |message: String| Error::new(None, format!("component {:?}: {message}", component.name));
     let name: ComponentName =
         component.name.parse().map_err(|error| fail(format!("name: {error}")))?;
     let id = match &component.properties.id {
         Some(id) => id.parse().map_err(|error| fail(format!("properties.id {id:?}: {error}")))?,
-        None => generated_id(app, &name).parse().map_err(|error| {
+        None => generated(app.as_str(), name.as_str()).parse().map_err(|error| {
             fail(format!("its id is made of both names: {error}; set properties.id"))
         })?,
     };
-    let traits = Traits::read(component)?;
-    let part = match part(component, &traits).map_err(|message| fail(message.to_owned()))? {
+    let mut traits = Traits::read(component)?;
+    let part = match part(component).map_err(|message| fail(message.to_owned()))? {
         Supported::No(reason) => Part::Unsupported(reason),
-        Supported::Image(image) => Part::Actor(Box::new(ActorSpec {
-            v: VERSION,
-            id: ActorId::clone(&id),
-            app: Some(app.clone()),
-            component: Some(name.clone()),
-            image: image.to_owned(),
-            config: config_of(component).map_err(fail)?,
-            routes: traits.routes,
-            limits: traits.limits,
-            outbound: traits.outbound,
-            annotations: BTreeMap::new(),
-        })),
+        Supported::Image(image) => {
+            let (config, config_from) = config_of(component).map_err(fail)?;
+            Part::Actor(Box::new(ActorSpec {
+                v: VERSION,
+                id: ActorId::clone(&id),
+                app: Some(app.clone()),
+                component: Some(name.clone()),
+                image: image.to_owned(),
+                config,
+                routes: std::mem::take(&mut traits.routes),
+                limits: traits.limits,
+                outbound: std::mem::take(&mut traits.outbound),
+                annotations: BTreeMap::new(),
+                config_from,
+                secrets: secrets_of(component, policies).map_err(fail)?,
+                messaging: std::mem::take(&mut traits.messaging),
+            }))
+        }
     };
-    Ok(AppComponent { name, id, scaler: traits.scaler.unwrap_or(ONE_ANYWHERE), part })
+    let scaler = traits.scaler.take().unwrap_or(ONE_ANYWHERE);
+    let (links, unlinked) = (Vec::new(), Vec::new());
+    Ok((AppComponent { name, id, scaler, part, links, unlinked }, traits))
 }
 
 /// What a component without a scaler trait gets, as in wadm.
@@ -182,7 +212,7 @@ enum Supported<'a> {
     No(String),
 }
 
-fn part<'a>(component: &'a Component, traits: &Traits) -> Result<Supported<'a>, &'static str> {
+fn part(component: &Component) -> Result<Supported<'_>, &'static str> {
     let properties = &component.properties;
     let image = match (&properties.image, &properties.application) {
         (Some(image), None) => image,
@@ -192,133 +222,74 @@ fn part<'a>(component: &'a Component, traits: &Traits) -> Result<Supported<'a>, 
         }
         _ => return Err("properties needs exactly one of `image` and `application`"),
     };
-    let reason = if component.kind == ComponentKind::Capability {
-        "providers cannot run as processes yet; key-value, HTTP, config and logging are built \
-         into every host and need no provider"
-    } else if !properties.secrets.is_empty() {
-        "secrets are not available yet"
-    } else if traits.linked {
-        "links between components are not available yet; wasi:keyvalue needs no link"
-    } else {
-        return Ok(Supported::Image(image));
-    };
-    Ok(Supported::No(reason.to_owned()))
+    if component.kind == ComponentKind::Capability {
+        let reason = "providers cannot run as processes yet; key-value, HTTP, messaging, secrets, \
+                      config and logging are built into every host and need no provider";
+        return Ok(Supported::No(reason.to_owned()));
+    }
+    Ok(Supported::Image(image))
 }
 
-/// All inline config of a component, later entries over earlier ones.
-fn config_of(component: &Component) -> Result<BTreeMap<String, String>, String> {
-    let mut merged = BTreeMap::new();
+/// The inline config of a component, later entries over earlier ones, and the names of what is
+/// under it.
+fn config_of(component: &Component) -> Result<(BTreeMap<String, String>, Vec<ConfigName>), String> {
+    let (mut merged, mut named) = (BTreeMap::new(), Vec::new());
     for config in &component.properties.config {
-        let Some(properties) = &config.properties else {
-            let name = &config.name;
-            return Err(format!(
-                "config {name:?} has no properties, and named config that \
-                                is kept in the lattice is not available yet"
-            ));
-        };
-        merged.extend(properties.clone());
+        match &config.properties {
+            Some(properties) => merged.extend(properties.clone()),
+            None => named.push(
+                config
+                    .name
+                    .parse()
+                    .map_err(|error| format!("config {:?}: {error}", config.name))?,
+            ),
+        }
     }
-    Ok(merged)
+    Ok((merged, named))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecretProperties {
+    /// Which back-end, in 1.x. Hosts have one of their own choosing, so it only has to be there.
+    policy: Option<String>,
+    key: String,
+    field: Option<String>,
+    version: Option<String>,
+}
+
+/// Where the secrets of a component are.
+fn secrets_of(component: &Component, policies: &[Policy]) -> Result<Vec<SecretRef>, String> {
+    let mut secrets: Vec<SecretRef> = Vec::new();
+    for written in &component.properties.secrets {
+        let name = written.name.clone();
+        let fail = |message: String| format!("secret {name:?}: {message}");
+        let properties = Value::Object(written.properties.clone().into_iter().collect());
+        let SecretProperties { policy, key, field, version } =
+            serde_json::from_value(properties).map_err(|error| fail(error.to_string()))?;
+        if name.is_empty() || key.is_empty() {
+            return Err(fail("its name and its key must not be empty".to_owned()));
+        }
+        if let Some(policy) = policy.filter(|name| policies.iter().all(|p| p.name != *name)) {
+            return Err(fail(format!("there is no policy {policy:?} in spec.policies")));
+        }
+        if secrets.iter().any(|known| known.name == name) {
+            return Err(fail("it is there twice".to_owned()));
+        }
+        secrets.push(SecretRef { name, key, field, version });
+    }
+    Ok(secrets)
 }
 
 /// wadm's rule: each half in lower case, with `_` for what is no letter or digit.
-fn generated_id(app: &AppName, component: &ComponentName) -> String {
+fn generated(app: &str, name: &str) -> String {
     let half = |name: &str| -> String {
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }
         };
         name.chars().map(plain).collect()
     };
-    format!("{}-{}", half(app.as_str()), half(component.as_str()))
-}
-
-/// What the traits of one component say, taken together.
-#[derive(Default)]
-struct Traits {
-    scaler: Option<Scaler>,
-    routes: Vec<HttpRoute>,
-    limits: SpecLimits,
-    outbound: Vec<String>,
-    linked: bool,
-}
-
-impl Traits {
-    fn read(component: &Component) -> Result<Self, Error> {
-        let mut traits = Self::default();
-        for written in &component.traits {
-            traits.add(written)?;
-        }
-        Ok(traits)
-    }
-
-    fn add(&mut self, written: &Trait) -> Result<(), Error> {
-        let fail = |message: String| {
-            Error::new(written.properties.at, format!("trait {}: {message}", written.kind))
-        };
-        match written.kind.as_str() {
-            "spreadscaler" => self.scale(ScalerKind::Spread, written)?,
-            "daemonscaler" => self.scale(ScalerKind::Daemon, written)?,
-            "http" => {
-                let route: HttpRoute = properties(written)?;
-                let route = route.normalised().map_err(|error| fail(error.to_string()))?;
-                if self.routes.contains(&route) {
-                    return Err(fail(format!("route {route} is there twice")));
-                }
-                self.routes.push(route);
-            }
-            "limits" => {
-                let written: LimitProperties = properties(written)?;
-                if written.concurrency == Some(0) {
-                    return Err(fail("concurrency must be at least 1".to_owned()));
-                }
-                self.limits = SpecLimits {
-                    memory_bytes_max: written.memory_mib.map(|mib| mib.saturating_mul(1 << 20)),
-                    execution_ms_max: written.execution_ms,
-                    concurrency: written.concurrency,
-                };
-            }
-            "outbound" => {
-                let OutboundProperties { hosts } = properties(written)?;
-                self.outbound.extend(hosts);
-            }
-            "link" => self.linked = true,
-            // Traits of other tools are theirs to read.
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn scale(&mut self, kind: ScalerKind, written: &Trait) -> Result<(), Error> {
-        let fail = |message: String| {
-            Error::new(written.properties.at, format!("trait {}: {message}", written.kind))
-        };
-        let ScalerProperties { instances, spread } = properties(written)?;
-        if INSTANCES_MAX < instances {
-            return Err(fail(format!(
-                "{instances} instances; at most {INSTANCES_MAX} are possible"
-            )));
-        }
-        if self.scaler.is_some() {
-            return Err(fail("a component has one scaler, this is the second".to_owned()));
-        }
-        let mut names = BTreeSet::new();
-        for share in &spread {
-            if !names.insert(&share.name) {
-                return Err(fail(format!("spread {:?} is there twice", share.name)));
-            }
-        }
-        if !spread.is_empty() && spread.iter().all(|share| share.weight == 0) {
-            return Err(fail("all weights are 0, so no spread gets an instance".to_owned()));
-        }
-        self.scaler = Some(Scaler { kind, instances, spread });
-        Ok(())
-    }
-}
-
-fn properties<T: DeserializeOwned>(written: &Trait) -> Result<T, Error> {
-    serde_json::from_value(written.properties.value.clone()).map_err(|error| {
-        Error::new(written.properties.at, format!("trait {}: {error}", written.kind))
-    })
+    format!("{}-{}", half(app), half(name))
 }
 
 /// Two components under one id or name, or with one route, would hide each other.

@@ -6,7 +6,7 @@
 //!
 //! In reading order: what names are ([`name`], [`interface`], [`nkey`], [`digest`], [`fingerprint`], [`counter`]); what a person
 //! writes ([`manifest`], [`application`], [`route`]); what a host is told ([`spec`],
-//! [`assignment`], [`link`], [`owner`], [`lease`]); what a host says ([`host`], [`serve`]); where all that
+//! [`messaging`], [`assignment`], [`link`], [`owner`], [`lease`]); what a host says ([`host`], [`serve`]); where all that
 //! is stored ([`keys`], [`app_head`]).
 
 pub mod app_head;
@@ -22,6 +22,7 @@ pub mod leadership;
 pub mod lease;
 pub mod link;
 pub mod manifest;
+pub mod messaging;
 pub mod name;
 pub mod nkey;
 pub mod owner;
@@ -32,7 +33,7 @@ pub mod stored;
 pub mod time;
 
 pub use app_head::{AppHead, RevisionHead};
-pub use application::{AppComponent, Application, Part, Scaler, ScalerKind, Spread};
+pub use application::{AppComponent, Application, Part, Scaler, ScalerKind, Spread, Unlinked, Why};
 pub use assignment::{Assignment, Entry};
 pub use counter::{Epoch, Generation, Revision};
 pub use digest::Digest;
@@ -42,8 +43,9 @@ pub use interface::{InterfaceName, InterfaceNameError};
 pub use keys::Key;
 pub use leadership::Leadership;
 pub use lease::Lease;
-pub use link::{ConfigRecord, LinkRecord, LinkReport, LinkState, LinkTarget};
+pub use link::{Bound, ConfigRecord, LinkRecord, LinkReport, LinkState, LinkTable, LinkTarget};
 pub use manifest::Manifest;
+pub use messaging::{Messaging, SubjectPattern};
 pub use name::{
     ActorId, AppName, ComponentName, ConfigName, LatticeId, LinkName, StoreName, Token, TokenError,
 };
@@ -51,5 +53,5 @@ pub use nkey::{ControllerKey, HostId, IssuerKey, ModuleKey, PublicKey, Role};
 pub use owner::{IdRecord, Owner};
 pub use route::{HttpRoute, RouteTable};
 pub use serve::{Exports, ServeDelta, ServeEntry, ServeState};
-pub use spec::{ActorSpec, SpecHash, SpecLimits};
+pub use spec::{ActorSpec, SecretRef, SpecHash, SpecLimits};
 pub use time::Millis;

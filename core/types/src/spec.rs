@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::DigestError;
 use crate::stored::{self, VERSION};
-use crate::{ActorId, AppName, ComponentName, Digest, HttpRoute};
+use crate::{ActorId, AppName, ComponentName, ConfigName, Digest, HttpRoute, Messaging};
 
 /// SHA-256 of a spec's bytes: the name under which it is stored, and its identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,6 +61,30 @@ pub struct ActorSpec {
     pub outbound: Vec<String>,
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
+    /// Configuration of the lattice that is under `config`, later ones over earlier ones. It is
+    /// read under its name, so it may change while the actor runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config_from: Vec<ConfigName>,
+    /// What `wasmcloud:secrets` answers. Never the secrets themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretRef>,
+    #[serde(default, skip_serializing_if = "Messaging::is_empty")]
+    pub messaging: Messaging,
+}
+
+/// Where a secret is, for the back-end that keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRef {
+    /// As the component asks for it; no two of one actor have the same.
+    pub name: String,
+    /// As the back-end knows it.
+    pub key: String,
+    /// A part of a secret that has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The newest where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// Limits that differ from the host's defaults; a host's own maximum still holds.
@@ -95,6 +119,9 @@ impl ActorSpec {
             limits: SpecLimits::default(),
             outbound: Vec::new(),
             annotations: BTreeMap::new(),
+            config_from: Vec::new(),
+            secrets: Vec::new(),
+            messaging: Messaging::default(),
         }
     }
 
@@ -118,5 +145,36 @@ impl ActorSpec {
             return Err(SpecError::OtherContent { expected, found });
         }
         Ok(stored::decode("a spec", bytes)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn old() -> ActorSpec {
+        let mut spec = ActorSpec::new("web".parse().unwrap(), "file:///web.wasm");
+        spec.app = Some("shop".parse().unwrap());
+        spec.component = Some("web".parse().unwrap());
+        spec.config.insert("colour".to_owned(), "red".to_owned());
+        spec
+    }
+
+    #[test]
+    fn a_spec_without_newer_fields_has_the_hash_it_always_had() {
+        // Hosts have specs on disk under such names, and assignments refer to them.
+        let expected = "10f42904f528970e6a28a7e6db2fe4e74d04a51a4c1b71787dfb40cfd7d2e693";
+        assert_eq!(old().hash().to_string(), expected);
+    }
+
+    #[test]
+    fn what_was_added_to_a_spec_is_read_back_and_is_part_of_its_hash() {
+        let mut spec = old();
+        spec.config_from = vec!["settings".parse().unwrap()];
+        let (name, key) = ("token".to_owned(), "shop/token".to_owned());
+        spec.secrets = vec![SecretRef { name, key, field: Some("v".to_owned()), version: None }];
+        spec.messaging.subscribe = vec!["orders.>".parse().unwrap()];
+        assert_ne!(spec.hash(), old().hash());
+        assert_eq!(ActorSpec::decode(spec.hash(), &spec.encode()).unwrap(), spec);
     }
 }

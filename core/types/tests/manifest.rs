@@ -42,22 +42,32 @@ fn scaler() -> impl Strategy<Value = Value> {
 
 /// Components with different names, ids and routes, as one application must have them.
 fn manifest() -> impl Strategy<Value = Value> {
-    let part = (text(), option::of(texts()), option::of(scaler()));
+    let part = (text(), option::of(texts()), option::of(scaler()), vec(any::<usize>(), 0..3));
     (name(), texts(), texts(), vec(part, 1..5)).prop_map(|(app, annotations, labels, parts)| {
-        let components = parts.into_iter().enumerate().map(|(number, (image, config, scaler))| {
-            let mut traits = vec![
-                json!({"type": "http", "properties": {"path": format!("/part-{number}")}}),
-                json!({"type": "of-another-tool", "properties": {"any": [1, null, "x"]}}),
-            ];
-            traits.extend(scaler);
-            let config = config.map(|properties| json!({"name": "main", "properties": properties}));
-            json!({
-                "name": format!("part-{number}"),
-                "type": "component",
-                "properties": {"image": image, "config": Vec::from_iter(config)},
-                "traits": traits,
-            })
-        });
+        let len = parts.len();
+        let components =
+            parts.into_iter().enumerate().map(|(number, (image, config, scaler, links))| {
+                let mut traits = vec![
+                    json!({"type": "http", "properties": {"path": format!("/part-{number}")}}),
+                    json!({"type": "of-another-tool", "properties": {"any": [1, null, "x"]}}),
+                ];
+                traits.extend(scaler);
+                traits.extend(links.iter().enumerate().map(|(link, target)| {
+                    let target = format!("part-{}", target % len);
+                    json!({"type": "link", "properties": {
+                        "namespace": "acme", "package": format!("package-{link}"),
+                        "interfaces": ["one", "two"], "target": {"name": target},
+                    }})
+                }));
+                let config =
+                    config.map(|properties| json!({"name": "main", "properties": properties}));
+                json!({
+                    "name": format!("part-{number}"),
+                    "type": "component",
+                    "properties": {"image": image, "config": Vec::from_iter(config)},
+                    "traits": traits,
+                })
+            });
         json!({
             "apiVersion": "core.oam.dev/v1beta1",
             "kind": "Application",
@@ -87,7 +97,18 @@ proptest! {
                 return Err(TestCaseError::fail(format!("{part:?}")));
             };
             prop_assert_eq!(&spec.image, written["properties"]["image"].as_str().unwrap());
-            let scaler = written["traits"].get(2);
+            let traits = written["traits"].as_array().unwrap();
+            let of = |kind: &'static str| {
+                traits.iter().filter(move |of| of["type"].as_str().unwrap().ends_with(kind))
+            };
+            let scaler = of("scaler").next();
+            prop_assert_eq!(part.links.len(), of("link").count());
+            for (link, written) in part.links.iter().zip(of("link")) {
+                let named = &written["properties"]["target"]["name"];
+                let target = app.components.iter().find(|c| Some(c.name.as_str()) == named.as_str());
+                prop_assert_eq!(&link.targets[0].target, &target.unwrap().id);
+                prop_assert_eq!(&link.source, &part.id);
+            }
             let instances = scaler.map_or(1, |scaler| scaler["properties"]["instances"].as_u64().unwrap());
             prop_assert_eq!(u64::from(part.scaler.instances), instances);
             prop_assert_eq!(&spec.routes[0].path, &format!("/{}", part.name));

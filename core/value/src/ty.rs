@@ -65,3 +65,41 @@ pub struct FuncType {
     #[serde(default)]
     pub is_async: bool,
 }
+
+impl Type {
+    /// What the component model allows in one `flags`.
+    pub const FLAGS_MAX: u32 = 32;
+
+    /// Of a number: its bytes in memory, and its name. Lists of these are packed as they lie in
+    /// memory, little-endian, in one piece.
+    pub fn number(&self) -> Option<(usize, &'static str)> {
+        Some(match self {
+            Self::U8 => (1, "u8"),
+            Self::S8 => (1, "s8"),
+            Self::U16 => (2, "u16"),
+            Self::S16 => (2, "s16"),
+            Self::U32 => (4, "u32"),
+            Self::S32 => (4, "s32"),
+            Self::U64 => (8, "u64"),
+            Self::S64 => (8, "s64"),
+            Self::F32 => (4, "f32"),
+            Self::F64 => (8, "f64"),
+            _ => return None,
+        })
+    }
+
+    /// Whether values of the type can hold a stream, so that calls with them carry more than bytes.
+    pub fn has_stream(&self) -> bool {
+        match self {
+            Self::Stream(_) | Self::Future(_) | Self::InputStream => true,
+            Self::List(of) | Self::Option(of) => of.has_stream(),
+            Self::Record(fields) => fields.iter().any(|field| field.ty.has_stream()),
+            Self::Tuple(types) => types.iter().any(Self::has_stream),
+            Self::Variant(cases) => {
+                cases.iter().filter_map(|case| case.ty.as_ref()).any(Self::has_stream)
+            }
+            Self::Result { ok, err } => [ok, err].into_iter().flatten().any(|ty| ty.has_stream()),
+            _ => false,
+        }
+    }
+}

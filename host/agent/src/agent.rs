@@ -6,11 +6,13 @@ mod look;
 use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_types::stored::VERSION;
-use wattle_types::{ActorId, Applied, Beat, Generation, IdRecord, Inventory, Key, Load, Millis};
+use wattle_types::{
+    ActorId, Applied, Beat, Entry, Generation, IdRecord, Inventory, Key, Load, Millis,
+};
 
-use crate::acceptance::{Acceptance, Accepted};
+use crate::acceptance::Acceptance;
 use crate::announce::Announcer;
-use crate::closure::{Closures, Next};
+use crate::closure::{Closures, Learned, Next};
 use crate::config::Config;
 use crate::effect::{Effect, Happening};
 use crate::event::{Component, Event, Failure, Reading, Restored, RunId};
@@ -92,7 +94,9 @@ impl Agent {
     pub fn due(&self) -> Option<Millis> {
         let looking = self.looking.as_ref().and_then(Looking::due);
         let leaving = self.leaving.as_ref().and_then(Leaving::due);
-        let times = [self.closures.due(), self.runs.due(), self.heartbeat_at, looking, leaving];
+        // A host that leaves stores nothing any more.
+        let closures = self.closures.due().filter(|_| self.leaving.is_none());
+        let times = [closures, self.runs.due(), self.heartbeat_at, looking, leaving];
         times.into_iter().flatten().min()
     }
 
@@ -131,13 +135,24 @@ impl Agent {
         match event {
             Event::Connected => self.on_connected(now, out),
             Event::Woken { at_least } => self.look(Some(at_least), out),
-            Event::LookDue => self.look(None, out),
+            Event::LinkChanged { source, at_least } => {
+                self.closures.link_changed(&source, at_least);
+            }
+            Event::ConfigChanged { name, at_least } => {
+                self.closures.config_changed(&name, at_least);
+            }
+            Event::LookDue => self.look_at_all(out),
             Event::Read { key: Key::Assign(host), reading } => {
                 if host == self.config.host {
                     self.on_assignment(reading, now, out);
                 }
             }
             Event::Read { key, reading } => self.on_value(&key, reading, now, out),
+            Event::LinksRead { source, links, up_to } => {
+                let learned = self.closures.links_read(&source, links, up_to, now);
+                self.on_learned(learned, [source], now, out);
+            }
+            Event::LinksJudged { id, reports } => self.runs.judged(&id, reports),
             Event::LeaderHeard { sealed } => match self.acceptance.hear_leader(&sealed) {
                 Ok(true) => out.push(Effect::StoreEpoch { epoch: self.acceptance.epoch_max() }),
                 Ok(false) => {}
@@ -164,11 +179,12 @@ impl Agent {
     fn conclude(&mut self, now: Millis, out: &mut Vec<Effect>) {
         self.leave(now, out);
         if self.leaving.is_none() {
-            match self.closures.advance(self.acceptance.epoch_max(), now) {
-                Some(Next::Read(keys)) => out.push(Effect::Read { keys }),
-                Some(Next::Store(closure)) => out.push(Effect::StoreClosure(closure)),
-                None => {}
-            }
+            let next = self.closures.advance(self.acceptance.epoch_max(), now);
+            out.extend(next.into_iter().map(|next| match next {
+                Next::Read(keys) => Effect::Read { keys },
+                Next::ReadLinks(source) => Effect::ReadLinks { source },
+                Next::Store(closure) => Effect::StoreClosure(closure),
+            }));
         }
         let changed = self.runs.take_changed();
         if !changed.is_empty() {
@@ -191,6 +207,11 @@ impl Agent {
             self.heartbeat_at = Some(now + HEARTBEAT_MS);
         }
         out.push(Effect::Announce(self.announcer.full()));
+        self.look_at_all(out);
+    }
+
+    fn look_at_all(&mut self, out: &mut Vec<Effect>) {
+        self.closures.look_at_all();
         self.look(None, out);
     }
 
@@ -200,50 +221,74 @@ impl Agent {
             out.push(Effect::Emit(Happening::Heartbeat(Box::new(self.inventory(now)))));
         }
         self.look_if_due(now, out);
-        let keys: BTreeSet<Key> = self.runs.tick(now, out).into_iter().map(Key::Id).collect();
+        let blocked = self.runs.tick(now, out);
+        let entries = blocked.iter().filter_map(|id| self.entry(id));
+        let keys: BTreeSet<Key> = entries.flat_map(|entry| self.closures.reasons(&entry)).collect();
         if !keys.is_empty() {
             out.push(Effect::Read { keys });
         }
     }
 
     fn on_value(&mut self, key: &Key, reading: Reading, now: Millis, out: &mut Vec<Effect>) {
-        if let Err(refusal) = self.closures.read(key, reading, now) {
+        let learned = self.closures.read(key, reading, now);
+        let concerned = match key {
+            Key::Id(id) => vec![id.clone()],
+            Key::Config(name) => self.closures.users_of(name),
+            _ => Vec::new(),
+        };
+        self.on_learned(learned, concerned, now, out);
+    }
+
+    fn on_learned(
+        &mut self,
+        learned: Learned,
+        concerned: impl IntoIterator<Item = ActorId>,
+        now: Millis,
+        out: &mut Vec<Effect>,
+    ) {
+        for refusal in learned.refusals {
             self.refuse(refusal, out);
         }
-        if let Key::Id(id) = key {
-            self.judge_owner_again(id, now, out);
-        }
-    }
-
-    /// A record was read again: what was blocked by the old one may be free now. What runs by a
-    /// signed assignment is not stopped by a record, which is not signed.
-    fn judge_owner_again(&mut self, id: &ActorId, now: Millis, out: &mut Vec<Effect>) {
-        let Some(target) = self.runs.target(id) else { return };
-        if !target.is_blocked() {
-            return;
-        }
-        let entry = wattle_types::Entry { id: id.clone(), spec: target.hash, count: target.count };
-        let target = self.closures.target(&entry);
-        self.runs.set(id, Some(target), now, out);
-    }
-
-    fn on_stored(&mut self, generation: Generation, now: Millis, out: &mut Vec<Effect>) {
-        if let Some(accepted) = self.closures.stored(generation) {
-            self.applied = Some(accepted.applied);
-            self.inventory_revision += 1;
-            if self.leaving.is_none() {
-                self.follow(&accepted, now, out);
+        if learned.news {
+            for id in concerned {
+                self.judge_again(&id, now, out);
             }
         }
     }
 
-    fn follow(&mut self, accepted: &Accepted, now: Millis, out: &mut Vec<Effect>) {
-        let targets: BTreeMap<ActorId, Target> = accepted
-            .assignment
-            .entries
-            .iter()
-            .map(|entry| (entry.id.clone(), self.closures.target(entry)))
-            .collect();
+    /// What is known of an actor has changed: it is bound anew, and what was blocked may be free
+    /// now. What runs by a signed assignment is not stopped by a record, which is not signed.
+    fn judge_again(&mut self, id: &ActorId, now: Millis, out: &mut Vec<Effect>) {
+        let Some(entry) = self.entry(id) else { return };
+        let mut target = self.closures.target(&entry);
+        if let Some(before) = self.runs.target(id)
+            && target.is_blocked()
+            && !before.is_blocked()
+        {
+            target.plan = before.plan.clone();
+        }
+        self.runs.set(id, Some(target), now, out);
+    }
+
+    /// What an actor should be now, as the assignment says it.
+    fn entry(&self, id: &ActorId) -> Option<Entry> {
+        let target = self.runs.target(id)?;
+        Some(Entry { id: id.clone(), spec: target.hash, count: target.count })
+    }
+
+    fn on_stored(&mut self, generation: Generation, now: Millis, out: &mut Vec<Effect>) {
+        if let Some(applied) = self.closures.stored(generation) {
+            self.applied = Some(applied);
+            self.inventory_revision += 1;
+            if self.leaving.is_none() {
+                self.follow(&self.closures.entries().to_vec(), now, out);
+            }
+        }
+    }
+
+    fn follow(&mut self, entries: &[Entry], now: Millis, out: &mut Vec<Effect>) {
+        let targets = entries.iter().map(|entry| (entry.id.clone(), self.closures.target(entry)));
+        let targets: BTreeMap<ActorId, Target> = targets.collect();
         self.runs.set_all(targets, now, out);
     }
 
@@ -256,22 +301,26 @@ impl Agent {
     }
 
     fn restore(&mut self, restored: Restored, now: Millis, out: &mut Vec<Effect>) {
-        for refusal in self.closures.restore(restored.values) {
+        let Restored { sealed, values, .. } = restored;
+        let accepted = sealed.as_deref().map(|sealed| self.acceptance.restore(sealed));
+        let accepted = match accepted.transpose() {
+            Ok(accepted) => accepted,
+            Err(refusal) => {
+                self.refuse(refusal, out);
+                None
+            }
+        };
+        for refusal in self.closures.restore(values, accepted.as_ref()) {
             self.refuse(refusal, out);
         }
-        let Some(sealed) = restored.sealed else { return };
-        match self.acceptance.restore(&sealed) {
-            Err(refusal) => self.refuse(refusal, out),
-            Ok(accepted) => {
-                self.follow(&accepted, now, out);
-                if self.closures.has_specs_of(&accepted) {
-                    self.applied = Some(accepted.applied);
-                } else {
-                    // The disk lost something: what is there runs, the rest is read again, and
-                    // only then is the generation acknowledged.
-                    self.closures.follow(accepted, sealed);
-                }
-            }
+        let (Some(accepted), Some(sealed)) = (accepted, sealed) else { return };
+        self.follow(&accepted.assignment.entries, now, out);
+        let applied = accepted.applied;
+        match self.closures.resume(accepted, sealed) {
+            Ok(()) => self.applied = Some(applied),
+            // The disk lost something: what is there runs, the rest is read again, and only then
+            // is the generation acknowledged.
+            Err((accepted, sealed)) => self.closures.follow(accepted, sealed, 0),
         }
     }
 

@@ -21,6 +21,13 @@ pub(crate) struct Announcer {
 struct Said {
     state: ServeState,
     routes: Vec<HttpRoute>,
+    exports: Exports,
+}
+
+impl Said {
+    fn of(state: ServeState, routes: &[HttpRoute], exports: &Exports) -> Self {
+        Self { state, routes: routes.to_vec(), exports: exports.clone() }
+    }
 }
 
 impl Announcer {
@@ -45,7 +52,7 @@ impl Announcer {
                 }
             }
             for hash in before.keys().filter(|hash| !now.contains_key(hash)) {
-                let gone = Said { state: ServeState::Gone, routes: Vec::new() };
+                let gone = Said::of(ServeState::Gone, &[], &Exports::new());
                 entries.push(entry(id, *hash, gone));
             }
             if !now.is_empty() {
@@ -84,7 +91,7 @@ fn entry(id: &ActorId, revision: SpecHash, said: Said) -> ServeEntry {
         revision,
         state: said.state,
         routes: said.routes,
-        exports: Exports::new(),
+        exports: said.exports,
     }
 }
 
@@ -92,14 +99,16 @@ fn entry(id: &ActorId, revision: SpecHash, said: Said) -> ServeEntry {
 fn view(actor: &Actor, leaving: bool) -> BTreeMap<SpecHash, Said> {
     let mut view: BTreeMap<SpecHash, Said> = BTreeMap::new();
     for run in actor.runs.values() {
-        let state = match run.phase {
-            Phase::Ready(_) if !leaving => ServeState::Ready,
-            Phase::Ready(_) | Phase::Draining(Some(_)) => ServeState::Draining,
+        let (state, component) = match &run.phase {
+            Phase::Ready(component) if !leaving => (ServeState::Ready, component),
+            Phase::Ready(component) | Phase::Draining(Some(component)) => {
+                (ServeState::Draining, component)
+            }
             Phase::Starting | Phase::Draining(None) => continue,
         };
         let is_ready = view.get(&run.hash).is_some_and(|said| said.state == ServeState::Ready);
         if !is_ready {
-            view.insert(run.hash, Said { state, routes: run.spec.routes.clone() });
+            view.insert(run.hash, Said::of(state, &run.spec.routes, &component.exports));
         }
     }
     view

@@ -4,6 +4,9 @@
 pub(crate) const START: Backoff = Backoff { first_ms: 1_000, max_ms: 60_000 };
 /// Reads of the store: a stale replica catches up in milliseconds, a lost one in seconds.
 pub(crate) const READ: Backoff = Backoff { first_ms: 100, max_ms: 30_000 };
+/// How often a replica that is behind what we were told of is asked again before the regular look
+/// has to do: for about three seconds.
+pub(crate) const LOOKS_MAX: u32 = 6;
 /// Writes to the host's own disk.
 pub(crate) const STORE: Backoff = Backoff { first_ms: 500, max_ms: 30_000 };
 

@@ -1,363 +1,401 @@
-//! What an assignment refers to: which specs and id records are here, which must be read, and
-//! when everything is together that a restart without the lattice needs.
+//! What an assignment refers to: which specs, id records, links and configuration are here, which
+//! must be read, and when everything is together that a restart without the lattice needs.
+//!
+//! Specs never change. Links and configuration do, while the actors they are of run: they are
+//! watched for as long as an assignment refers to them, and what is followed is written again
+//! when they change.
+
+mod candidate;
+mod disk;
+mod known;
+mod meaning;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use wattle_types::{
-    ActorId, ActorSpec, Entry, Epoch, Generation, IdRecord, Key, Millis, Owner, SpecHash, stored,
-};
+use wattle_types::{ActorId, Applied, ConfigName, Entry, Epoch, Generation, Key, Millis};
 
 use crate::acceptance::Accepted;
-use crate::backoff::{READ, STORE};
 use crate::effect::Closure;
-use crate::event::{Failure, Reading};
-use crate::refusal::{Refusal, chain};
-use crate::runs::{Plan, Target};
+use crate::event::Reading;
+use crate::refusal::Refusal;
+
+use candidate::{Candidate, Followed};
+use disk::{Disk, Of};
+use known::Known;
+use watch::{Answer, Watches};
 
 #[derive(Debug, Default)]
 pub(crate) struct Closures {
-    specs: BTreeMap<SpecHash, Spec>,
-    owners: BTreeMap<ActorId, IdRecord>,
-    /// The bytes of everything known.
-    values: BTreeMap<Key, Vec<u8>>,
-    /// Which of them are on disk.
-    durable: BTreeSet<Key>,
+    known: Known,
+    links: Watches<ActorId>,
+    configs: Watches<ConfigName>,
+    disk: Disk,
+    /// On disk and acknowledged.
+    current: Option<Followed>,
     candidate: Option<Candidate>,
-    /// What came while the candidate was being written. Replacing that one would leave unknown
-    /// what the disk keeps.
+    /// What came while the candidate was being written.
     waiting: Option<Candidate>,
 }
 
-/// A spec whose content is what its name says. It may still be unreadable: written by a version
-/// newer than this host. That is one actor's failure and holds up no other.
-type Spec = Result<Arc<ActorSpec>, String>;
-
-/// An accepted assignment on its way to the disk.
-#[derive(Debug)]
-struct Candidate {
-    sealed: Vec<u8>,
-    accepted: Accepted,
-    /// Asked for and not answered yet.
-    asking: BTreeSet<Key>,
-    /// Ids whose record was looked for, found or not.
-    settled: BTreeSet<ActorId>,
-    /// What will be on disk once it is stored.
-    storing: BTreeSet<Key>,
-    stage: Stage,
-    failures: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Reading,
-    /// Something did not come; to be asked for again at this time.
-    ReadAgain {
-        at: Millis,
-    },
-    Storing,
-    /// The disk refused; again at this time.
-    StoreAgain {
-        at: Millis,
-    },
-}
-
-/// What the candidate needs next.
+/// What is needed next.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Next {
     Read(BTreeSet<Key>),
+    ReadLinks(ActorId),
     Store(Closure),
 }
 
+/// What came of an answer of the store.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Learned {
+    /// Something is known now that was not before.
+    pub(crate) news: bool,
+    pub(crate) refusals: Vec<Refusal>,
+}
+
 impl Closures {
-    /// Takes what was on disk. What has not the content that its name says is not taken.
-    pub(crate) fn restore(&mut self, values: BTreeMap<Key, Vec<u8>>) -> Vec<Refusal> {
-        let mut refusals = Vec::new();
-        for (key, bytes) in values {
-            match self.learn(&key, bytes) {
-                Ok(()) => {
-                    self.durable.insert(key);
-                }
-                Err(refusal) => refusals.push(refusal),
+    /// Takes what was on disk for the assignment that was, if that is trusted still. What has not
+    /// the content that its name says is not taken.
+    pub(crate) fn restore(
+        &mut self,
+        values: BTreeMap<Key, Vec<u8>>,
+        followed: Option<&Accepted>,
+    ) -> Vec<Refusal> {
+        let entries = followed.map_or(&[][..], |accepted| &accepted.assignment.entries);
+        let on_disk = values.len();
+        let refusals = self.known.restore(entries.iter().map(|entry| entry.id.clone()), values);
+        for entry in entries {
+            self.watch_configs(entry);
+            if self.known.has_links(&entry.id) {
+                self.links.begin(&entry.id, Some(0));
             }
         }
+        let image = self.known.all();
+        self.disk.begin(Some(image).filter(|image| image.len() == on_disk));
         refusals
     }
 
-    /// Works on `accepted` from now on, instead of any candidate before it.
-    pub(crate) fn follow(&mut self, accepted: Accepted, sealed: Vec<u8>) {
-        let candidate = Candidate {
-            sealed,
-            accepted,
-            asking: BTreeSet::new(),
-            settled: BTreeSet::new(),
-            storing: BTreeSet::new(),
-            stage: Stage::Reading,
-            failures: 0,
+    /// Goes on with what was restored, if all of it is there; otherwise gives it back.
+    pub(crate) fn resume(
+        &mut self,
+        accepted: Accepted,
+        sealed: Vec<u8>,
+    ) -> Result<(), (Accepted, Vec<u8>)> {
+        let is_whole = |entry: &Entry| {
+            let mut configs = self.known.config_names(entry).iter();
+            self.known.spec(&entry.spec).is_some()
+                && self.known.has_links(&entry.id)
+                && configs.all(|name| self.known.has_config(name))
         };
-        if self.is_storing() {
+        if !accepted.assignment.entries.iter().all(is_whole) {
+            return Err((accepted, sealed));
+        }
+        self.current = Some(Followed { sealed, accepted });
+        Ok(())
+    }
+
+    /// Works on `accepted`, which was read at `seq`, from now on, instead of any candidate before
+    /// it.
+    pub(crate) fn follow(&mut self, accepted: Accepted, sealed: Vec<u8>, seq: u64) {
+        let before = self.being_stored().map(|candidate| &candidate.followed);
+        let before = before.or(self.current.as_ref()).map(|followed| &followed.accepted);
+        let mut fresh = BTreeSet::new();
+        for entry in &accepted.assignment.entries {
+            let known = before.and_then(|before| entry_of(&before.assignment.entries, &entry.id));
+            if known.is_none_or(|known| known.spec != entry.spec) {
+                fresh.insert(entry.id.clone());
+            }
+        }
+        let mut awaited = BTreeSet::new();
+        for entry in &accepted.assignment.entries {
+            let is_known = self.known.has_links(&entry.id);
+            self.links.begin(&entry.id, is_known.then_some(0));
+            if !is_known || fresh.contains(&entry.id) {
+                // What was stored before the assignment was belongs to it.
+                self.links.tell(&entry.id, seq);
+                if !self.links.is_settled(&entry.id, seq) {
+                    awaited.insert(entry.id.clone());
+                }
+            }
+        }
+        let candidate = Candidate::new(Followed { sealed, accepted }, seq, fresh, awaited);
+        if self.disk.is_writing(Of::Candidate) {
             self.waiting = Some(candidate);
         } else {
             self.candidate = Some(candidate);
         }
     }
 
-    fn is_storing(&self) -> bool {
-        self.being_stored().is_some()
-    }
-
     fn being_stored(&self) -> Option<&Candidate> {
-        self.candidate.as_ref().filter(|candidate| candidate.stage == Stage::Storing)
+        self.candidate.as_ref().filter(|_| self.disk.is_writing(Of::Candidate))
     }
 
     /// What will be followed as soon as the disk has it, whatever comes meanwhile.
     pub(crate) fn imminent(&self) -> impl Iterator<Item = &ActorId> {
-        let candidates = self.being_stored().into_iter();
-        candidates.flat_map(|c| &c.accepted.assignment.entries).map(|entry| &entry.id)
+        self.being_stored().into_iter().flat_map(Candidate::entries).map(|entry| &entry.id)
     }
 
-    /// Takes the answer for one spec or id record.
-    pub(crate) fn read(&mut self, key: &Key, reading: Reading, now: Millis) -> Result<(), Refusal> {
-        let failed = reading == Reading::Failed;
-        let learned = match reading {
-            Reading::Value { bytes, .. } => self.learn(key, bytes).map(|()| true),
-            Reading::Nothing | Reading::Failed => Ok(false),
+    /// Somebody changed a link of this actor.
+    pub(crate) fn link_changed(&mut self, source: &ActorId, at_least: u64) {
+        self.links.tell(source, at_least);
+    }
+
+    /// Somebody changed this configuration.
+    pub(crate) fn config_changed(&mut self, name: &ConfigName, at_least: u64) {
+        self.configs.tell(name, at_least);
+    }
+
+    /// Takes the answer for one spec, id record or configuration.
+    pub(crate) fn read(&mut self, key: &Key, reading: Reading, now: Millis) -> Learned {
+        let (answer, bytes) = match reading {
+            Reading::Value { bytes, seq } => (Answer::UpTo(seq), Some(bytes)),
+            Reading::Nothing => (Answer::Nothing, None),
+            Reading::Failed => (Answer::Failed, None),
         };
+        let is_taken = match key {
+            Key::Config(name) => self.configs.answer(name, answer, now),
+            Key::Link { .. } => false,
+            _ => true,
+        };
+        let learned = bytes.filter(|_| is_taken).map(|bytes| self.known.learn(key, bytes));
+        let found = matches!(learned, Some(Ok(_)));
         if let Some(candidate) = &mut self.candidate {
-            candidate.asking.remove(key);
-            match key {
-                // An id without a record, or with one nobody can read, is no reason to wait: the
-                // assignment is signed. A store that does not answer is.
-                Key::Id(id) if !failed => {
-                    candidate.settled.insert(id.clone());
-                }
-                _ if matches!(learned, Ok(true)) => {}
-                _ => candidate.missed(now),
+            match answer {
+                Answer::Failed => candidate.missed(key, now),
+                _ => candidate.answered(key, found, now),
             }
         }
-        learned.map(drop)
+        let learned = match learned {
+            Some(Ok(news)) => Learned { news, refusals: Vec::new() },
+            Some(Err(refusal)) => Learned { news: false, refusals: vec![refusal] },
+            None => Learned::default(),
+        };
+        let is_written = match key {
+            Key::Id(id) => self.is_written(id),
+            // A spec that was read now is none that is followed already.
+            _ => matches!(key, Key::Config(_)),
+        };
+        if learned.news && is_written {
+            self.disk.touch();
+        }
+        learned
     }
 
-    /// Asks again for what is missing, whatever was asked before: an answer may have been lost.
+    /// Takes the answer for all links of an actor. What failed says nothing; that there are none
+    /// is obeyed.
+    pub(crate) fn links_read(
+        &mut self,
+        source: &ActorId,
+        links: Result<Vec<(Key, Vec<u8>, u64)>, ()>,
+        up_to: u64,
+        now: Millis,
+    ) -> Learned {
+        let answer = if links.is_ok() { Answer::UpTo(up_to) } else { Answer::Failed };
+        let is_taken = self.links.answer(source, answer, now);
+        let mut learned = Learned::default();
+        if let Ok(links) = links
+            && is_taken
+        {
+            (learned.news, learned.refusals) = self.known.learn_links(source, links);
+        }
+        if learned.news && self.is_written(source) {
+            self.disk.touch();
+        }
+        if let Some(candidate) = &mut self.candidate
+            && self.links.is_settled(source, candidate.seq)
+        {
+            candidate.links.remove(source);
+        }
+        learned
+    }
+
+    /// Whether something of this actor is on disk, or on its way to it.
+    fn is_written(&self, id: &ActorId) -> bool {
+        let current = self.current.as_ref().map(|current| &current.accepted);
+        let current = current.map_or(&[][..], |accepted| &accepted.assignment.entries);
+        let stored = self.being_stored().map_or(&[][..], Candidate::entries);
+        entry_of(current, id).is_some() || entry_of(stored, id).is_some()
+    }
+
+    /// Asks again for what a candidate lacks, whatever was asked before: an answer may have been
+    /// lost.
     pub(crate) fn look_again(&mut self) {
         if let Some(candidate) = &mut self.candidate {
-            candidate.asking.clear();
-            if let Stage::ReadAgain { .. } = candidate.stage {
-                candidate.stage = Stage::Reading;
-            }
+            candidate.look_again();
         }
     }
 
-    /// What to do next for the candidate, if anything; to be asked after every event.
-    pub(crate) fn advance(&mut self, epoch_max: Epoch, now: Millis) -> Option<Next> {
-        let missing = self.missing();
-        let candidate = self.candidate.as_mut()?;
-        match candidate.stage {
-            Stage::Storing => return None,
-            Stage::ReadAgain { at } | Stage::StoreAgain { at } if now < at => return None,
-            Stage::ReadAgain { .. } => candidate.stage = Stage::Reading,
-            Stage::Reading | Stage::StoreAgain { .. } => {}
-        }
-        if missing.is_empty() {
-            candidate.stage = Stage::Storing;
-            let closure = self.closure(epoch_max)?;
-            self.candidate.as_mut()?.storing.clone_from(&closure.keep);
-            return Some(Next::Store(closure));
-        }
-        let ask: BTreeSet<Key> = missing.difference(&candidate.asking).cloned().collect();
-        candidate.asking.extend(ask.iter().cloned());
-        (!ask.is_empty()).then_some(Next::Read(ask))
+    /// Asks again for all links and configuration: what was said of them may not have been heard.
+    pub(crate) fn look_at_all(&mut self) {
+        self.links.look();
+        self.configs.look();
     }
 
-    /// When the candidate wants to be advanced though nothing happened.
+    /// What to do next, if anything; to be asked after every event.
+    pub(crate) fn advance(&mut self, epoch_max: Epoch, now: Millis) -> Vec<Next> {
+        let mut keys = self.ask(now);
+        keys.extend(self.configs.take(now).into_iter().map(Key::Config));
+        let mut next = Vec::new();
+        if !keys.is_empty() {
+            next.push(Next::Read(keys));
+        }
+        next.extend(self.links.take(now).into_iter().map(Next::ReadLinks));
+        next.extend(self.store(epoch_max, now).map(Next::Store));
+        next
+    }
+
+    /// When something wants to be advanced though nothing happened.
     pub(crate) fn due(&self) -> Option<Millis> {
-        match self.candidate.as_ref()?.stage {
-            Stage::ReadAgain { at } | Stage::StoreAgain { at } => Some(at),
-            Stage::Reading | Stage::Storing => None,
-        }
+        let candidate = self.candidate.as_ref().and_then(Candidate::due);
+        let times = [candidate, self.disk.due(), self.links.due(), self.configs.due()];
+        times.into_iter().flatten().min()
     }
 
-    /// The candidate with this generation is on disk and is no candidate any more.
-    pub(crate) fn stored(&mut self, generation: Generation) -> Option<Accepted> {
-        let candidate = self.candidate.take_if(|candidate| candidate.is_storing(generation))?;
-        let keep = self.keep(&candidate.accepted);
-        self.specs.retain(|hash, _| keep.contains(&Key::Spec(*hash)));
-        self.owners.retain(|id, _| keep.contains(&Key::Id(id.clone())));
-        self.values.retain(|key, _| keep.contains(key));
-        self.durable = candidate.storing;
-        self.candidate = self.waiting.take();
-        Some(candidate.accepted)
+    /// This generation is on disk. What is followed from now on, if it was not before.
+    pub(crate) fn stored(&mut self, generation: Generation) -> Option<Applied> {
+        if self.disk.written(generation)? == Of::Current {
+            return None;
+        }
+        let candidate = self.candidate.take()?;
+        let applied = candidate.followed.accepted.applied;
+        self.current = Some(candidate.followed);
+        self.promote();
+        self.tidy();
+        Some(applied)
     }
 
     pub(crate) fn store_failed(&mut self, generation: Generation, now: Millis) {
-        let Some(candidate) = &mut self.candidate else { return };
-        if !candidate.is_storing(generation) {
-            return;
-        }
-        // What the disk has now is anybody's guess: everything is written again.
-        self.durable.clear();
-        candidate.failures += 1;
-        candidate.stage = Stage::StoreAgain { at: now + STORE.delay_ms(candidate.failures) };
-        if let Some(newer) = self.waiting.take() {
-            self.candidate = Some(newer);
+        let failed = self.disk.failed(generation, now);
+        if failed == Some(Of::Candidate) && self.waiting.is_some() {
+            self.promote();
         }
     }
 
-    /// Whether all specs of an assignment are known.
-    pub(crate) fn has_specs_of(&self, accepted: &Accepted) -> bool {
-        let mut entries = accepted.assignment.entries.iter();
-        entries.all(|entry| self.specs.contains_key(&entry.spec))
+    /// What waited for the candidate takes its place.
+    fn promote(&mut self) {
+        self.candidate = self.waiting.take();
+        if let Some(candidate) = &mut self.candidate {
+            // Some of it was read while it waited.
+            candidate.links.retain(|id| !self.links.is_settled(id, candidate.seq));
+        }
     }
 
-    /// What an entry means here, as far as it is known.
-    pub(crate) fn target(&self, entry: &Entry) -> Target {
-        let (owner, plan) = match self.specs.get(&entry.spec) {
-            Some(Ok(spec)) => {
-                let owner = owner_of(spec);
-                let plan = self.plan(entry, spec, &owner);
-                (owner, plan)
-            }
-            Some(Err(reason)) => (Owner::Manual, blocked("WT-HOST-SPEC", reason.clone())),
-            None => {
-                let message = format!("spec {} is not on this host's disk", entry.spec);
-                (Owner::Manual, blocked("WT-HOST-SPEC-MISSING", message))
-            }
+    /// The entries that are followed.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        self.current.as_ref().map_or(&[], |current| &current.accepted.assignment.entries)
+    }
+
+    /// Who is followed and refers to this configuration.
+    pub(crate) fn users_of(&self, name: &ConfigName) -> Vec<ActorId> {
+        let users = self.entries().iter();
+        let users = users.filter(|entry| self.known.config_names(entry).contains(name));
+        users.map(|entry| entry.id.clone()).collect()
+    }
+
+    /// What the candidate has to ask for now.
+    fn ask(&mut self, now: Millis) -> BTreeSet<Key> {
+        let missing = match &self.candidate {
+            Some(candidate) if candidate.wants_to_ask(now) => self.missing(candidate),
+            _ => return BTreeSet::new(),
         };
-        Target { hash: entry.spec, count: entry.count, owner, plan }
+        for key in &missing {
+            if let Key::Config(name) = key {
+                self.configs.begin(name, Some(0));
+            }
+        }
+        self.candidate.as_mut().map(|candidate| candidate.ask(missing)).unwrap_or_default()
     }
 
-    /// Who signed what first ran under this id, if the lattice knows.
-    pub(crate) fn record(&self, id: &ActorId) -> Option<&IdRecord> {
-        self.owners.get(id)
-    }
-
-    fn plan(&self, entry: &Entry, spec: &Arc<ActorSpec>, owner: &Owner) -> Plan {
-        if spec.id != entry.id {
-            let message = format!("spec {} is of actor {}", entry.spec, spec.id);
-            return blocked("WT-HOST-SPEC-ID", message);
-        }
-        match self.owners.get(&entry.id) {
-            Some(record) if record.owner != *owner => {
-                let message =
-                    format!("id {} belongs to {}, not to {owner}", entry.id, record.owner);
-                // The record may have been read from a replica that lags behind.
-                Plan::Blocked { failure: failure("WT-HOST-OWNER", message), read_again: true }
-            }
-            _ => Plan::Run(Arc::clone(spec)),
-        }
-    }
-
-    fn learn(&mut self, key: &Key, bytes: Vec<u8>) -> Result<(), Refusal> {
-        match key {
-            Key::Spec(hash) if ActorSpec::hash_of(&bytes) != *hash => {
-                return Err(Refusal::SpecContent { expected: *hash });
-            }
-            Key::Spec(hash) => {
-                let spec = ActorSpec::decode(*hash, &bytes);
-                self.specs.insert(*hash, spec.map(Arc::new).map_err(|error| chain(&error)));
-            }
-            Key::Id(id) => {
-                let record: IdRecord = stored::decode("an id record", &bytes)
-                    .map_err(|error| owner_record(id, chain(&error)))?;
-                if record.id != *id {
-                    return Err(owner_record(id, format!("it is the record of {}", record.id)));
-                }
-                self.owners.insert(id.clone(), record);
-            }
-            // Nothing else belongs to a closure.
-            Key::Lease
-            | Key::App(_)
-            | Key::Manifest(..)
-            | Key::Assign(_)
-            | Key::Link { .. }
-            | Key::Config(_) => return Ok(()),
-        }
-        if self.values.get(key) != Some(&bytes) {
-            self.durable.remove(key);
-            if let Some(candidate) = &mut self.candidate {
-                // What is being written now is the value before this one.
-                candidate.storing.remove(key);
-            }
-            self.values.insert(key.clone(), bytes);
-        }
-        Ok(())
-    }
-
-    /// Specs first: only they tell whose record an id should have.
-    fn missing(&self) -> BTreeSet<Key> {
-        let Some(candidate) = &self.candidate else { return BTreeSet::new() };
-        let entries = &candidate.accepted.assignment.entries;
+    /// Specs first: only they tell whose record an id should have, and which configuration is
+    /// used. That of an actor that is new here is read though it is known: it may have changed
+    /// with the actor.
+    fn missing(&self, candidate: &Candidate) -> BTreeSet<Key> {
+        let entries = candidate.entries();
         let specs: BTreeSet<Key> = entries
             .iter()
-            .filter(|entry| !self.specs.contains_key(&entry.spec))
+            .filter(|entry| self.known.spec(&entry.spec).is_none())
             .map(|entry| Key::Spec(entry.spec))
             .collect();
         if !specs.is_empty() {
             return specs;
         }
-        let unsettled = entries.iter().filter(|entry| !candidate.settled.contains(&entry.id));
-        unsettled.filter(|entry| !self.owner_agrees(entry)).map(|e| Key::Id(e.id.clone())).collect()
+        let mut missing = BTreeSet::new();
+        for entry in entries {
+            let is_fresh = candidate.fresh.contains(&entry.id);
+            let names = self.known.config_names(entry).iter();
+            let names = names.filter(|name| is_fresh || !self.known.has_config(name));
+            missing.extend(names.cloned().map(Key::Config));
+            if !self.owner_agrees(entry) {
+                missing.insert(Key::Id(entry.id.clone()));
+            }
+        }
+        missing.retain(|key| !candidate.is_settled(key));
+        missing
     }
 
-    fn owner_agrees(&self, entry: &Entry) -> bool {
-        match (self.specs.get(&entry.spec), self.owners.get(&entry.id)) {
-            (Some(Ok(spec)), Some(record)) => record.owner == owner_of(spec),
-            // Nothing will run under it, whoever owns it.
-            (Some(Err(_)), _) => true,
-            _ => false,
+    /// The next write: of the candidate as soon as it is whole, else of what changed.
+    fn store(&mut self, epoch_max: Epoch, now: Millis) -> Option<Closure> {
+        if !self.disk.is_free(now) {
+            return None;
+        }
+        if let Some(candidate) = self.candidate.as_ref().filter(|candidate| candidate.is_whole()) {
+            let image = self.known.image(candidate.entries());
+            let closure = closure(&self.known, &self.disk, &candidate.followed, &image, epoch_max);
+            self.disk.write(closure.generation, Of::Candidate, image);
+            return Some(closure);
+        }
+        let current = self.current.as_ref().filter(|_| self.disk.is_touched())?;
+        let image = self.known.image(&current.accepted.assignment.entries);
+        if self.disk.image() == Some(&image) {
+            self.disk.settle();
+            return None;
+        }
+        let closure = closure(&self.known, &self.disk, current, &image, epoch_max);
+        self.disk.write(closure.generation, Of::Current, image);
+        Some(closure)
+    }
+
+    /// Forgets what neither is followed nor will be.
+    fn tidy(&mut self) {
+        let current = self.current.iter().flat_map(|f| &f.accepted.assignment.entries);
+        let candidate = self.candidate.iter().flat_map(Candidate::entries);
+        let entries: Vec<&Entry> = current.chain(candidate).collect();
+        let ids = entries.iter().map(|entry| entry.id.clone()).collect();
+        let names = entries.iter().flat_map(|entry| self.known.config_names(entry));
+        let names = names.cloned().collect();
+        self.known.keep(&entries, &names);
+        self.links.keep(&ids);
+        self.configs.keep(&names);
+    }
+
+    fn watch_configs(&mut self, entry: &Entry) {
+        for name in self.known.config_names(entry) {
+            self.configs.begin(name, Some(0));
         }
     }
+}
 
-    fn closure(&self, epoch_max: Epoch) -> Option<Closure> {
-        let candidate = self.candidate.as_ref()?;
-        let keep = self.keep(&candidate.accepted);
-        let new =
-            self.values.iter().filter(|(key, _)| keep.contains(key) && !self.durable.contains(key));
-        Some(Closure {
-            generation: candidate.accepted.applied.generation,
-            applied: candidate.accepted.applied,
-            epoch_max,
-            sealed: candidate.sealed.clone(),
-            values: new.map(|(key, bytes)| (key.clone(), bytes.clone())).collect(),
-            keep,
-        })
-    }
-
-    fn keep(&self, accepted: &Accepted) -> BTreeSet<Key> {
-        let entries = &accepted.assignment.entries;
-        let specs = entries.iter().map(|entry| Key::Spec(entry.spec));
-        let owned = entries.iter().filter(|entry| self.owners.contains_key(&entry.id));
-        specs.chain(owned.map(|entry| Key::Id(entry.id.clone()))).collect()
+fn closure(
+    known: &Known,
+    disk: &Disk,
+    followed: &Followed,
+    image: &known::Image,
+    epoch_max: Epoch,
+) -> Closure {
+    let applied = followed.accepted.applied;
+    Closure {
+        generation: applied.generation,
+        applied,
+        epoch_max,
+        sealed: followed.sealed.clone(),
+        values: known.beyond(image, disk.image()),
+        keep: image.keys().cloned().collect(),
     }
 }
 
-impl Candidate {
-    fn is_storing(&self, generation: Generation) -> bool {
-        self.stage == Stage::Storing && self.accepted.applied.generation == generation
-    }
-
-    /// One of those asked for did not come. Several that miss together count as one failure.
-    fn missed(&mut self, now: Millis) {
-        if self.stage == Stage::Reading {
-            self.failures += 1;
-            self.stage = Stage::ReadAgain { at: now + READ.delay_ms(self.failures) };
-        }
-    }
-}
-
-fn owner_of(spec: &ActorSpec) -> Owner {
-    spec.app.clone().map_or(Owner::Manual, Owner::App)
-}
-
-fn owner_record(id: &ActorId, reason: String) -> Refusal {
-    Refusal::OwnerRecord { id: id.clone(), reason }
-}
-
-fn failure(code: &str, message: String) -> Failure {
-    Failure { code: code.to_owned(), message }
-}
-
-/// Blocked by what cannot change under this spec's name.
-fn blocked(code: &str, message: String) -> Plan {
-    Plan::Blocked { failure: failure(code, message), read_again: false }
+/// Entries are in the order of their ids.
+fn entry_of<'a>(entries: &'a [Entry], id: &ActorId) -> Option<&'a Entry> {
+    let at = entries.binary_search_by(|entry| entry.id.cmp(id)).ok()?;
+    entries.get(at)
 }

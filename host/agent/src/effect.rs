@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wattle_types::{
-    ActorId, ActorSpec, Applied, Beat, Epoch, Generation, Inventory, Key, ServeDelta, SpecHash,
+    ActorId, ActorSpec, Applied, Beat, Epoch, Generation, Inventory, Key, LinkTable, ServeDelta,
+    SpecHash,
 };
 
 use crate::{Component, Refusal, RunId};
@@ -16,6 +17,11 @@ pub enum Effect {
     /// [`Event::Read`](crate::Event::Read) of its own.
     Read {
         keys: BTreeSet<Key>,
+    },
+    /// Read all links of this actor, by direct get. Answered by one
+    /// [`Event::LinksRead`](crate::Event::LinksRead).
+    ReadLinks {
+        source: ActorId,
     },
     /// Keep the highest epoch seen on disk. Not answered.
     StoreEpoch {
@@ -30,6 +36,17 @@ pub enum Effect {
         hash: SpecHash,
         spec: Arc<ActorSpec>,
         count: u32,
+    },
+    /// From now on this run calls through these links and has this configuration: what it was
+    /// started with plays no part any more. Comes before the run's first `Serve`, and whenever
+    /// something of it changed. Not answered.
+    Bind {
+        id: ActorId,
+        run: RunId,
+        /// All runs of an actor have the same.
+        links: Arc<LinkTable>,
+        /// What the run's spec says, over the named configuration that it refers to.
+        config: Arc<BTreeMap<String, String>>,
     },
     /// From now on calls of this actor go to this run, with so many instances. Not answered.
     Serve {

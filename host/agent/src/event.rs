@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use wattle_types::{Applied, Digest, Epoch, Generation, IssuerKey, Key, Load};
+use wattle_types::{
+    ActorId, Applied, ConfigName, Digest, Epoch, Exports, Generation, IssuerKey, Key, LinkReport,
+    Load,
+};
 
 /// One run of one spec of an actor on this host. A start that is tried again and a changed spec
 /// are other runs, so that a late answer is never taken for an answer to something newer.
@@ -20,12 +23,38 @@ pub enum Event {
     Woken {
         at_least: u64,
     },
-    /// Time for the regular look at our assignment, whatever was or was not heard.
+    /// Somebody changed a link of this actor; the change has this sequence in the control stream.
+    LinkChanged {
+        source: ActorId,
+        at_least: u64,
+    },
+    /// Somebody changed this configuration; the change has this sequence in the control stream.
+    ConfigChanged {
+        name: ConfigName,
+        at_least: u64,
+    },
+    /// Time for the regular look at our assignment, links and configuration, whatever was or was
+    /// not heard.
     LookDue,
     /// The answer to [`Effect::Read`](crate::Effect::Read), for one key.
     Read {
         key: Key,
         reading: Reading,
+    },
+    /// The answer to [`Effect::ReadLinks`](crate::Effect::ReadLinks).
+    LinksRead {
+        source: ActorId,
+        /// Every link of the actor: its key, its bytes and their sequence, without those that
+        /// were deleted. `Err`: the store did not answer, or not to the end.
+        links: Result<Vec<(Key, Vec<u8>, u64)>, ()>,
+        /// The last sequence of the stream that the replica had when it answered.
+        up_to: u64,
+    },
+    /// What became of the links of an actor that runs here, judged when its links or the table
+    /// of who serves what changed.
+    LinksJudged {
+        id: ActorId,
+        reports: Vec<LinkReport>,
     },
     /// The leader said, under its signature, which epoch it leads.
     LeaderHeard {
@@ -88,6 +117,8 @@ pub struct Component {
     /// Name and revision by its claims.
     pub name: Option<String>,
     pub revision: Option<u32>,
+    /// What others may call.
+    pub exports: Exports,
 }
 
 /// Why a run could not be started, for people (`message`) and for programs (`code`).
@@ -107,6 +138,6 @@ pub struct Restored {
     pub applied: Option<Applied>,
     /// The acknowledged assignment as it was signed.
     pub sealed: Option<Vec<u8>>,
-    /// Specs and id records it refers to.
+    /// Specs, id records, links and configuration it refers to.
     pub values: BTreeMap<Key, Vec<u8>>,
 }

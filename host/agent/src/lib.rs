@@ -3,7 +3,9 @@
 //! Which assignments it obeys ([`Refusal`]), when one is durable enough to be acknowledged, what
 //! is started, swapped, tried again and stopped, what it says of itself in beats, in the serve
 //! table and in its inventory, and how it leaves. The daemon is its driver: it turns
-//! [`Effect`]s into I/O and results into [`Event`]s, and so does the simulator.
+//! [`Effect`]s into I/O and results into [`Event`]s, and so does the simulator. Beside the machine,
+//! as plain functions: how a person may change [`links`] and [`configs`], and what a link comes
+//! to ([`judge`]).
 //!
 //! No async, no clock, no randomness, no I/O, and only ordered maps: the same events give the
 //! same effects. Where components run, and what a wire is, is not known here.
@@ -14,8 +16,11 @@ mod announce;
 mod backoff;
 mod closure;
 mod config;
+pub mod configs;
 mod effect;
 mod event;
+mod judge;
+pub mod links;
 mod refusal;
 mod report;
 mod runs;
@@ -26,4 +31,5 @@ pub use agent::Agent;
 pub use config::Config;
 pub use effect::{Closure, Effect, Happening, Scaled};
 pub use event::{Component, Event, Failure, Reading, Restored, RunId};
+pub use judge::judge;
 pub use refusal::Refusal;

@@ -1,6 +1,6 @@
 //! Why something from outside was not obeyed. Each reason has a stable code and is counted.
 
-use wattle_types::{ActorId, Digest, Epoch, Generation, HostId, LatticeId, SpecHash};
+use wattle_types::{ActorId, ConfigName, Digest, Epoch, Generation, HostId, LatticeId, SpecHash};
 
 /// A refusal changes nothing: what runs goes on running.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +28,10 @@ pub enum Refusal {
     SpecContent { expected: SpecHash },
     #[error("the record of who owns {id} is not readable: {reason}")]
     OwnerRecord { id: ActorId, reason: String },
+    #[error("a link of {source_id} is not readable: {reason}")]
+    LinkRecord { source_id: ActorId, reason: String },
+    #[error("config {name} is not readable: {reason}")]
+    ConfigRecord { name: ConfigName, reason: String },
 }
 
 impl Refusal {
@@ -52,6 +56,8 @@ impl Refusal {
             Self::Mass { .. } => "WT-HOST-MASS",
             Self::SpecContent { .. } => "WT-HOST-SPEC-CONTENT",
             Self::OwnerRecord { .. } => "WT-HOST-OWNER-RECORD",
+            Self::LinkRecord { .. } => "WT-HOST-LINK-RECORD",
+            Self::ConfigRecord { .. } => "WT-HOST-CONFIG-RECORD",
         }
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn actors(actors: &BTreeMap<ActorId, Actor>) -> Vec<ActorReport> {
         reports.extend(actor.runs.values().map(|run| {
             // While it is tried again its reason stays visible, or status would flicker.
             let failing = failing.filter(|failing| failing.hash == run.hash);
-            of_run(id, run, failing.map(|failing| &failing.failure))
+            of_run(id, actor, run, failing.map(|failing| &failing.failure))
         }));
         let current = |target: &Target| {
             actor
@@ -32,8 +32,13 @@ pub(crate) fn actors(actors: &BTreeMap<ActorId, Actor>) -> Vec<ActorReport> {
     reports
 }
 
-fn of_run(id: &ActorId, run: &Run, failure: Option<&Failure>) -> ActorReport {
+fn of_run(id: &ActorId, actor: &Actor, run: &Run, failure: Option<&Failure>) -> ActorReport {
     let component = run.component();
+    // They were judged for what serves.
+    let links = match run.phase {
+        Phase::Ready(_) => actor.links.clone(),
+        Phase::Starting | Phase::Draining(_) => Vec::new(),
+    };
     ActorReport {
         id: id.clone(),
         image: run.spec.image.clone(),
@@ -44,7 +49,7 @@ fn of_run(id: &ActorId, run: &Run, failure: Option<&Failure>) -> ActorReport {
         annotations: run.spec.annotations.clone(),
         digest: component.map(|component| component.digest),
         revision: component.and_then(|component| component.revision),
-        links: Vec::new(),
+        links,
         state: match (&run.phase, failure) {
             (Phase::Starting, Some(failure)) => failed(failure),
             (Phase::Starting, None) => ActorState::Starting,
@@ -56,7 +61,7 @@ fn of_run(id: &ActorId, run: &Run, failure: Option<&Failure>) -> ActorReport {
 
 fn of_failure(id: &ActorId, target: &Target, failure: &Failure) -> ActorReport {
     let spec = match &target.plan {
-        Plan::Run(spec) => Some(spec),
+        Plan::Run { spec, .. } => Some(spec),
         Plan::Blocked { .. } => None,
     };
     ActorReport {

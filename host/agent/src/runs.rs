@@ -9,7 +9,7 @@ mod converge;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use wattle_types::{ActorId, ActorSpec, Millis, Owner, SpecHash};
+use wattle_types::{ActorId, ActorSpec, LinkReport, LinkTable, Millis, Owner, SpecHash};
 
 use crate::backoff::START;
 use crate::effect::{Effect, Happening};
@@ -21,17 +21,19 @@ pub(crate) struct Target {
     pub(crate) hash: SpecHash,
     pub(crate) count: u32,
     pub(crate) owner: Owner,
+    pub(crate) links: Arc<LinkTable>,
     pub(crate) plan: Plan,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Plan {
-    Run(Arc<ActorSpec>),
-    /// It must not be started. `read_again`: the reason was read from the lattice and may change.
-    Blocked {
-        failure: Failure,
-        read_again: bool,
+    Run {
+        spec: Arc<ActorSpec>,
+        /// With the named configuration that the spec refers to.
+        config: Arc<BTreeMap<String, String>>,
     },
+    /// It must not be started. `read_again`: the reason was read from the lattice and may change.
+    Blocked { failure: Failure, read_again: bool },
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +53,8 @@ pub(crate) struct Actor {
     pub(crate) target: Option<Target>,
     pub(crate) runs: BTreeMap<RunId, Run>,
     pub(crate) failing: Option<Failing>,
+    /// What became of its links, as it was judged last.
+    pub(crate) links: Vec<LinkReport>,
 }
 
 #[derive(Debug)]
@@ -59,7 +63,15 @@ pub(crate) struct Run {
     pub(crate) spec: Arc<ActorSpec>,
     pub(crate) owner: Owner,
     pub(crate) count: u32,
+    pub(crate) binding: Binding,
     pub(crate) phase: Phase,
+}
+
+/// What a run is told when it serves first, and when it changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Binding {
+    pub(crate) links: Arc<LinkTable>,
+    pub(crate) config: Arc<BTreeMap<String, String>>,
 }
 
 #[derive(Debug)]
@@ -158,6 +170,7 @@ impl Runs {
         let scaled = started.scaled(&id, Some(component.clone()));
         let count = started.count;
         started.phase = Phase::Ready(component);
+        out.push(started.bind(&id, run));
         out.push(Effect::Serve { id: id.clone(), run, count });
         out.push(Effect::Emit(Happening::Scaled(scaled)));
         self.changed.insert(id.clone());
@@ -237,6 +250,16 @@ impl Runs {
         out.push(Effect::Emit(Happening::ScaleFailed { of, error }));
         self.fail(&id, hash, failure, now);
         self.changed.insert(id);
+    }
+
+    /// What became of the links of an actor.
+    pub(crate) fn judged(&mut self, id: &ActorId, reports: Vec<LinkReport>) {
+        if let Some(actor) = self.actors.get_mut(id)
+            && actor.links != reports
+        {
+            actor.links = reports;
+            self.changed.insert(id.clone());
+        }
     }
 
     /// Ends everything, and starts nothing any more.

@@ -6,8 +6,9 @@ use wattle_trust::KeyPair;
 use wattle_trust::signed::{self, Context};
 use wattle_types::stored::{self, VERSION};
 use wattle_types::{
-    ActorId, ActorSpec, Applied, Assignment, Digest, Entry, Epoch, Generation, HostId, HttpRoute,
-    IdRecord, IssuerKey, Key, LatticeId, Leadership, Owner, PublicKey, Role, SpecHash,
+    ActorId, ActorSpec, Applied, Assignment, ConfigRecord, Digest, Entry, Epoch, Exports,
+    Generation, HostId, HttpRoute, IdRecord, IssuerKey, Key, LatticeId, Leadership, LinkName,
+    LinkRecord, LinkTarget, Owner, PublicKey, Role, SpecHash,
 };
 
 use crate::{Component, Config};
@@ -53,12 +54,16 @@ pub(crate) fn config() -> Config {
     }
 }
 
-/// `web` is image 1 of actor `web`, `web#2` its image 2. All belong to application `shop`.
+/// `web` is image 1 of actor `web`, `web#2` its image 2. All belong to application `shop`. What is
+/// called `set` is configured by `settings` and `more`.
 pub(crate) fn spec(name: &str) -> ActorSpec {
     let (actor, version) = name.split_once('#').unwrap_or((name, "1"));
     let route = HttpRoute { host: None, path: format!("/{actor}") };
     let image = format!("file:///{actor}/{version}.wasm");
+    let names: &[&str] = if actor == "set" { &["settings", "more"] } else { &[] };
     ActorSpec {
+        config: BTreeMap::from([("own".to_owned(), version.to_owned())]),
+        config_from: names.iter().map(|name| name.parse().unwrap()).collect(),
         app: Some("shop".parse().unwrap()),
         routes: vec![route],
         ..ActorSpec::new(id(actor), image)
@@ -115,6 +120,36 @@ pub(crate) fn record(name: &str, owner: &str) -> IdRecord {
     }
 }
 
+/// `web -> db` is a link of `web` by which its calls to `acme:shop/orders` go to `db`.
+pub(crate) fn link(text: &str) -> LinkRecord {
+    link_of_package(text, "shop")
+}
+
+pub(crate) fn link_of_package(text: &str, package: &str) -> LinkRecord {
+    let (source, target) = text.split_once(" -> ").unwrap();
+    let target = LinkTarget {
+        target: id(target),
+        interfaces: ["orders".parse().unwrap()].into(),
+        idempotent: false,
+        source_config: Vec::new(),
+        target_config: Vec::new(),
+    };
+    let [namespace, package] = ["acme", package].map(|word| word.parse().unwrap());
+    let name = LinkName::default();
+    LinkRecord::new(id(source), namespace, package, name, target, Owner::Manual)
+}
+
+/// `settings: colour=red size=1`.
+pub(crate) fn named_config(text: &str) -> ConfigRecord {
+    let (name, values) = text.split_once(':').unwrap();
+    let pair = |word: &str| {
+        let (key, value) = word.split_once('=').unwrap();
+        (key.to_owned(), value.to_owned())
+    };
+    let values = values.split_whitespace().map(pair).collect();
+    ConfigRecord::new(name.parse().unwrap(), values, Owner::Manual)
+}
+
 pub(crate) fn issuer(number: u8) -> IssuerKey {
     IssuerKey::try_from(PublicKey::new(Role::Account, [number; 32])).unwrap()
 }
@@ -125,6 +160,7 @@ pub(crate) fn component() -> Component {
         issuer: issuer(1),
         name: Some("counter".to_owned()),
         revision: Some(3),
+        exports: Exports::new(),
     }
 }
 

@@ -9,9 +9,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use wattle_tasks::Backoff;
 use wattle_types::{ActorId, ActorSpec, AppName, StoreName};
 
 pub mod key;
@@ -25,6 +27,10 @@ pub use timely::Timely;
 
 /// How many keys one page of [`Bucket::list_keys`] holds: at most 1 MiB of keys at their longest.
 pub const PAGE_KEYS_MAX: usize = 1_000;
+
+/// Between two attempts of a sum that lost against another writer.
+const CONTENTION_PAUSE_MIN: Duration = Duration::from_millis(1);
+const CONTENTION_PAUSE_MAX: Duration = Duration::from_millis(32);
 
 /// Whose stores are opened: actors of one application share theirs, others see none of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,6 +92,32 @@ pub trait Bucket: Send + Sync {
     /// [`KvError::NotANumber`] where the value is not ASCII decimal, [`KvError::Overflow`] where
     /// the sum does not fit; in both cases nothing changed.
     async fn increment(&self, key: &str, delta: u64) -> Result<u64, KvError>;
+
+    /// Writes `value` if the key holds exactly `expected` (`None`: if it is not there), in one
+    /// indivisible step. Returns whether it did.
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&Bytes>,
+        value: Bytes,
+    ) -> Result<bool, KvError>;
+
+    /// As [`increment`](Bucket::increment), of a number that may be below zero.
+    ///
+    /// # Errors
+    ///
+    /// [`KvError::NotANumber`], or [`KvError::OutOfRange`]; in both cases nothing changed.
+    async fn add(&self, key: &str, delta: i64) -> Result<i64, KvError> {
+        let mut pauses = Backoff::new(CONTENTION_PAUSE_MIN, CONTENTION_PAUSE_MAX);
+        loop {
+            let held = self.get(key).await?;
+            let sum = added(held.as_deref(), delta)?;
+            if self.swap(key, held.as_ref(), sum.to_string().into()).await? {
+                return Ok(sum);
+            }
+            tokio::time::sleep(pauses.pause()).await;
+        }
+    }
 
     /// One answer per key, in the order asked.
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, KvError> {
@@ -153,6 +185,8 @@ pub enum KvError {
     NotANumber,
     #[error("the sum is larger than 18446744073709551615")]
     Overflow,
+    #[error("the sum is not between -9223372036854775808 and 9223372036854775807")]
+    OutOfRange,
     /// A write may have happened all the same.
     #[error("the store did not answer in time")]
     Timeout,
@@ -177,9 +211,43 @@ pub fn incremented(value: Option<&[u8]>, delta: u64) -> Result<u64, KvError> {
     number.checked_add(delta).ok_or(KvError::Overflow)
 }
 
+/// What [`Bucket::add`] stores for `value + delta`.
+fn added(value: Option<&[u8]>, delta: i64) -> Result<i64, KvError> {
+    let Some(value) = value else { return Ok(delta) };
+    let text = std::str::from_utf8(value).map_err(|_| KvError::NotANumber)?;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(KvError::NotANumber);
+    }
+    let number: i64 = text.parse().map_err(|_| KvError::OutOfRange)?;
+    number.checked_add(delta).ok_or(KvError::OutOfRange)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sum_may_be_below_zero_and_is_decimal() {
+        let (max, min) = (i64::MAX.to_string(), i64::MIN.to_string());
+        let cases = [
+            ("40", 2, Ok(42)),
+            ("1", -3, Ok(-2)),
+            ("-2", 2, Ok(0)),
+            (min.as_str(), -1, Err(KvError::OutOfRange)),
+            (max.as_str(), 1, Err(KvError::OutOfRange)),
+            ("9223372036854775808", 0, Err(KvError::OutOfRange)),
+            ("", 1, Err(KvError::NotANumber)),
+            ("-", 1, Err(KvError::NotANumber)),
+            ("+1", 1, Err(KvError::NotANumber)),
+            ("--1", 1, Err(KvError::NotANumber)),
+        ];
+        for (value, delta, expected) in cases {
+            assert_eq!(added(Some(value.as_bytes()), delta), expected, "{value:?} + {delta}");
+        }
+        assert_eq!(added(Some(b"\xff"), 1), Err(KvError::NotANumber));
+        assert_eq!(added(None, -5), Ok(-5));
+    }
 
     #[test]
     fn only_decimal_digits_can_be_incremented() {

@@ -42,6 +42,10 @@ pub trait Outbound: Send + Sync {
         link: &LinkName,
         invocation: Invocation,
     ) -> Result<Returned, OutboundError>;
+
+    /// Whether the calling actor has a link `link` for `interface` (`namespace:package/interface`),
+    /// now.
+    fn is_linked(&self, interface: &str, link: &LinkName) -> bool;
 }
 
 /// Why a request of an actor has no answer.
@@ -104,5 +108,9 @@ impl Outbound for Closed {
     ) -> Result<Returned, OutboundError> {
         let reason = format!("this actor has no link {link}");
         Err(OutboundError::Unlinked { interface: invocation.callee.interface, reason })
+    }
+
+    fn is_linked(&self, _interface: &str, _link: &LinkName) -> bool {
+        false
     }
 }

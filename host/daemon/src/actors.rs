@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,9 +11,9 @@ use http_body_util::BodyExt;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use wattle_agent::RunId;
-use wattle_capability::{Body, BodyError, CallContext};
+use wattle_capability::{Body, BodyError, CallContext, Invocation, Returned, body};
 use wattle_engine::{Actor, CallError};
-use wattle_types::{ActorId, SpecHash};
+use wattle_types::{ActorId, Exports, SpecHash, SubjectPattern};
 
 /// All runs of this host, by a lock that is held for one look.
 #[derive(Debug, Default)]
@@ -28,22 +28,31 @@ pub(crate) struct Run {
     id: RunId,
     revision: SpecHash,
     actor: Actor,
+    /// Messages that are brought to it.
+    subscribe: Vec<SubjectPattern>,
+    /// What its links must lead to: made when it is first asked for.
+    imports: OnceLock<Exports>,
     /// Calls whose answers are not read to their end.
     in_flight: TaskTracker,
 }
 
 impl Actors {
     /// It can be called once [`Actors::serve`] says so.
-    pub(crate) fn add(&self, id: RunId, revision: SpecHash, actor: Actor) {
-        let run = Arc::new(Run { id, revision, actor, in_flight: TaskTracker::new() });
+    pub(crate) fn add(
+        &self,
+        id: RunId,
+        revision: SpecHash,
+        actor: Actor,
+        subscribe: Vec<SubjectPattern>,
+    ) {
+        let (imports, in_flight) = (OnceLock::new(), TaskTracker::new());
+        let run = Arc::new(Run { id, revision, actor, subscribe, imports, in_flight });
         self.runs.lock().expect("nothing panics while it holds this lock").insert(id, run);
     }
 
     /// From now on calls of the actor go to this run, with so many instances.
     pub(crate) fn serve(&self, actor: &ActorId, id: RunId, count: u32) {
-        let runs = self.runs.lock().expect("nothing panics while it holds this lock");
-        let Some(run) = runs.get(&id).cloned() else { return };
-        drop(runs);
+        let Some(run) = self.run(id) else { return };
         run.actor.resize(count);
         let mut serving = self.serving.write().expect("nothing panics while it holds this lock");
         serving.insert(actor.clone(), run);
@@ -52,6 +61,17 @@ impl Actors {
     pub(crate) fn get(&self, actor: &ActorId) -> Option<Arc<Run>> {
         let serving = self.serving.read().expect("nothing panics while it holds this lock");
         serving.get(actor).cloned()
+    }
+
+    pub(crate) fn run(&self, id: RunId) -> Option<Arc<Run>> {
+        let runs = self.runs.lock().expect("nothing panics while it holds this lock");
+        runs.get(&id).cloned()
+    }
+
+    /// All that calls are going to now.
+    pub(crate) fn serving(&self) -> Vec<Arc<Run>> {
+        let serving = self.serving.read().expect("nothing panics while it holds this lock");
+        serving.values().cloned().collect()
     }
 
     /// Takes a run out: nothing new reaches it.
@@ -67,8 +87,31 @@ impl Actors {
 }
 
 impl Run {
+    pub(crate) const fn id(&self) -> RunId {
+        self.id
+    }
+
     pub(crate) const fn revision(&self) -> SpecHash {
         self.revision
+    }
+
+    pub(crate) const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    pub(crate) fn subscribe(&self) -> &[SubjectPattern] {
+        &self.subscribe
+    }
+
+    /// What it calls and this host does not provide itself.
+    pub(crate) fn imports(&self) -> &Exports {
+        self.imports.get_or_init(|| self.actor.loaded().linkable().exports())
+    }
+
+    /// Whether it runs as much as it may: what comes now waits, or is refused.
+    pub(crate) fn is_full(&self) -> bool {
+        let load = self.actor.load();
+        load.limit <= load.in_flight
     }
 
     /// Answers one request; counts as in flight until the answer's body ended or was dropped.
@@ -80,6 +123,27 @@ impl Run {
         let token = self.in_flight.token();
         let response = self.actor.http(ctx, request).await?;
         Ok(response.map(|body| Counted { body, _token: token }.boxed_unsync()))
+    }
+
+    /// Calls a function; counts as in flight until it returned and its streams ended or were
+    /// dropped.
+    pub(crate) async fn invoke(
+        &self,
+        ctx: CallContext,
+        invocation: Invocation,
+    ) -> Result<Returned, CallError> {
+        let token = self.in_flight.token();
+        let mut returned = self.actor.invoke(ctx, invocation).await?;
+        for stream in &mut returned.streams {
+            let body = std::mem::replace(stream, body::empty());
+            *stream = Counted { body, _token: token.clone() }.boxed_unsync();
+        }
+        Ok(returned)
+    }
+
+    /// What is done for this run and not by one of its own calls.
+    pub(crate) fn in_flight(&self) -> TaskTrackerToken {
+        self.in_flight.token()
     }
 
     /// Completes when nothing is in flight any more. To be asked only of one that was taken out.

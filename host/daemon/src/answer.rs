@@ -7,7 +7,12 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use wattle_capability::{Body, body};
 use wattle_engine::CallError;
-use wattle_lattice::call::{CallReply, NotBegun, Outcome};
+use wattle_lattice::Connection;
+use wattle_lattice::call::{NotBegun, Outcome, ReplyBody};
+
+use crate::outcome::{DEADLINE, REPLY};
+use crate::router::Answer;
+use crate::streams;
 
 /// Why there is no answer from an actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +23,7 @@ pub(crate) enum Trouble {
     Upgrade,
     /// More than this many bytes.
     TooLarge {
-        max: usize,
+        max: u64,
     },
     Overloaded,
     /// The actor is known, and nobody can be reached that runs it.
@@ -27,15 +32,10 @@ pub(crate) enum Trouble {
     /// It may have been done.
     Unknown,
     NotAllowed,
-    /// The actor answered with more than can be carried between hosts.
-    AnswerTooLarge,
     Failed {
         code: String,
     },
 }
-
-/// The code of an answer that is too large for one message between hosts.
-pub(crate) const ANSWER_TOO_LARGE: &str = "WT-HOST-ANSWER-TOO-LARGE";
 
 impl Trouble {
     pub(crate) const fn status(&self) -> StatusCode {
@@ -47,7 +47,7 @@ impl Trouble {
             Self::Overloaded | Self::NobodyServes => StatusCode::SERVICE_UNAVAILABLE,
             Self::DeadlineExceeded | Self::Unknown => StatusCode::GATEWAY_TIMEOUT,
             Self::NotAllowed => StatusCode::FORBIDDEN,
-            Self::AnswerTooLarge | Self::Failed { .. } => StatusCode::BAD_GATEWAY,
+            Self::Failed { .. } => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -62,7 +62,6 @@ impl Trouble {
             Self::DeadlineExceeded => "WT-HOST-DEADLINE",
             Self::Unknown => "WT-HOST-UNKNOWN",
             Self::NotAllowed => "WT-HOST-NOT-ALLOWED",
-            Self::AnswerTooLarge => ANSWER_TOO_LARGE,
             Self::Failed { code } => code,
         }
     }
@@ -80,9 +79,6 @@ impl Trouble {
             Self::DeadlineExceeded => "there was no answer in time".to_owned(),
             Self::Unknown => "there was no answer in time; it may have been done".to_owned(),
             Self::NotAllowed => "this call is not allowed".to_owned(),
-            Self::AnswerTooLarge => {
-                "too-large: the answer is larger than one message between hosts".to_owned()
-            }
             Self::Failed { .. } => "the component failed".to_owned(),
         }
     }
@@ -112,36 +108,59 @@ impl From<&CallError> for Trouble {
 }
 
 /// The answer of another host, or the trouble it tells of.
-pub(crate) fn of_reply(reply: CallReply) -> Result<Response<Body>, Trouble> {
+pub(crate) fn of_answer(
+    answer: Answer,
+    connection: &Connection,
+) -> Result<Response<Body>, Trouble> {
+    let Answer { reply, mut streams, from } = answer;
     match reply.outcome {
-        Outcome::Ok(wattle_lattice::call::ReplyBody::Http(response)) => {
-            let malformed = |_| Trouble::Failed { code: "WT-HOST-REPLY".to_owned() };
-            Ok(response.into_http().map_err(malformed)?.map(body::full))
+        Outcome::Ok(ReplyBody::Http(response)) => {
+            let response = response.into_http().map_err(|_| not_http())?;
+            Ok(match streams.pop() {
+                Some(content) => response.map(|_| streams::incoming(content, connection, from)),
+                None => response.map(body::full),
+            })
         }
-        Outcome::Failed { code, .. } => Err(match code.as_str() {
-            ANSWER_TOO_LARGE => Trouble::AnswerTooLarge,
-            "WT-ENGINE-DEADLINE" => Trouble::DeadlineExceeded,
-            _ => Trouble::Failed { code },
-        }),
-        Outcome::NotBegun { reason, message, .. } => Err(match reason {
+        outcome => Err(of_outcome(outcome)),
+    }
+}
+
+fn not_http() -> Trouble {
+    Trouble::Failed { code: REPLY.to_owned() }
+}
+
+fn of_outcome(outcome: Outcome) -> Trouble {
+    match outcome {
+        Outcome::Ok(_) => not_http(),
+        Outcome::Failed { code, .. } if code == DEADLINE => Trouble::DeadlineExceeded,
+        Outcome::Failed { code, .. } => Trouble::Failed { code },
+        Outcome::Unknown { .. } => Trouble::Unknown,
+        Outcome::NotBegun { reason, message, .. } => match reason {
             NotBegun::Overloaded => Trouble::Overloaded,
             NotBegun::DeadlineExceeded => Trouble::DeadlineExceeded,
             NotBegun::Malformed | NotBegun::TooManyHops => Trouble::BadRequest(message),
             NotBegun::NotAllowed => Trouble::NotAllowed,
+            NotBegun::NoSuchFunction => {
+                Trouble::Failed { code: CallError::NotHttp.code().to_owned() }
+            }
             NotBegun::Draining
             | NotBegun::NoSuchActor
             | NotBegun::WrongRevision
+            | NotBegun::WrongSignature
             | NotBegun::Fenced
             | NotBegun::Unreachable
             | NotBegun::Other => Trouble::NobodyServes,
-        }),
-        Outcome::Unknown { .. } => Err(Trouble::Unknown),
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn overloaded() -> CallError {
+        CallError::Overloaded { what: "actor", retry_after: CallError::RETRY_AFTER }
+    }
 
     #[test]
     fn a_client_is_told_a_status_a_code_and_when_to_come_again() {
@@ -157,7 +176,7 @@ mod tests {
             (Trouble::from(&CallError::Trap { reason: "x".to_owned() }), 502, false),
             (Trouble::from(&CallError::Exit { status: 1 }), 502, false),
             (Trouble::from(&CallError::DeadlineExceeded { begun: true }), 504, false),
-            (Trouble::from(&CallError::Overloaded { what: "actor" }), 503, true),
+            (Trouble::from(&overloaded()), 503, true),
         ];
         for (trouble, status, again) in cases {
             let response = trouble.response();
@@ -170,15 +189,16 @@ mod tests {
     #[test]
     fn what_another_host_says_reaches_the_client_as_if_it_was_said_here() {
         let errors = [
-            CallError::Overloaded { what: "host" },
+            overloaded(),
             CallError::DeadlineExceeded { begun: false },
             CallError::DeadlineExceeded { begun: true },
             CallError::Trap { reason: "x".to_owned() },
             CallError::NoAnswer,
+            CallError::NotHttp,
             CallError::BadRequest { reason: "x".to_owned() },
         ];
         for error in errors {
-            let remote = of_reply(crate::forward::refusal(&error)).unwrap_err();
+            let remote = of_outcome(crate::admission::refusal(&error).outcome);
             assert_eq!(remote.status(), Trouble::from(&error).status(), "{error:?}");
         }
     }

@@ -34,6 +34,11 @@ pub struct HostConfig {
     pub capacity: u32,
     /// A component file larger than this is not fetched, in bytes.
     pub component_bytes_max: u64,
+    /// The longest body of a request that the shared HTTP listener takes, in bytes. Bodies are
+    /// streamed, so this bounds how long a client may keep an actor busy and not memory.
+    pub body_bytes_max: u64,
+    /// Where the secrets of actors are, one file each; none: this host gives out no secrets.
+    pub secrets_dir: Option<PathBuf>,
 }
 
 /// A bound for the planner, not a reservation: an instance that serves nothing costs nothing.
@@ -41,6 +46,9 @@ const CAPACITY_DEFAULT: u32 = 1_000;
 
 /// As the engine's own bound; a Python component has 18 MB.
 const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+
+/// A form with a few pictures.
+pub(crate) const BODY_BYTES_MAX: u64 = 8 << 20;
 
 impl HostConfig {
     pub fn new(
@@ -64,6 +72,8 @@ impl HostConfig {
             outbound: Vec::new(),
             capacity: CAPACITY_DEFAULT,
             component_bytes_max: COMPONENT_BYTES_MAX,
+            body_bytes_max: BODY_BYTES_MAX,
+            secrets_dir: None,
         }
     }
 }

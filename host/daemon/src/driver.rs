@@ -3,6 +3,8 @@
 //! Decides nothing. What takes time is done by other tasks, which report back by mail; what is
 //! said to the lattice is said here, in the order in which the agent said it.
 
+mod work;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,12 +14,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
-use wattle_agent::{Agent, Effect, Event, Failure, Reading, RunId};
+use wattle_agent::{Agent, Effect, Event, RunId};
 use wattle_lattice::event::CloudEvent;
 use wattle_lattice::{PublishError, Store, Subject};
-use wattle_tasks::{CancellationToken, Chain};
-use wattle_types::{ActorId, ActorSpec, Key, Millis, SpecHash, stored};
+use wattle_tasks::CancellationToken;
+use wattle_types::{Millis, stored};
 
 use crate::disk::{Disk, Writing};
 use crate::happenings::Source;
@@ -53,6 +54,8 @@ pub(crate) struct Driver {
     store: Option<Store>,
     /// Dropping one gives up its start.
     starting: BTreeMap<RunId, DropGuard>,
+    /// Dropping one ends what its run listens to.
+    listening: BTreeMap<RunId, DropGuard>,
     started: Instant,
     left: bool,
 }
@@ -64,8 +67,8 @@ impl Driver {
         means: Means,
         mail: mpsc::Receiver<Mail>,
     ) -> Self {
-        let starting = BTreeMap::new();
-        Self { agent, means, mail, store: None, starting, started, left: false }
+        let (starting, listening) = (BTreeMap::new(), BTreeMap::new());
+        Self { agent, means, mail, store: None, starting, listening, started, left: false }
     }
 
     /// Runs until the agent has left, which it does after `leave`, or until `stop`.
@@ -166,6 +169,12 @@ impl Driver {
     async fn perform(&mut self, effect: Effect) -> Option<Event> {
         match effect {
             Effect::Read { keys } => self.read(keys.into_iter().collect()),
+            Effect::ReadLinks { source } => {
+                return Some(Event::LinksRead { source, links: Ok(Vec::new()), up_to: u64::MAX });
+            }
+            Effect::Bind { id, run, links, config } => {
+                self.means.router.bind(&id, run, links, &config);
+            }
             Effect::StoreEpoch { epoch } => {
                 if self.means.writer.try_send(Writing::Epoch(epoch)).is_err() {
                     tracing::warn!(%epoch, "the disk is behind: this epoch is not stored");
@@ -183,6 +192,7 @@ impl Driver {
             Effect::Serve { id, run, count } => {
                 self.starting.remove(&run);
                 self.means.router.actors.serve(&id, run, count);
+                self.listen(run);
                 tracing::info!(actor = %id, count, "serving");
             }
             Effect::Stop { run, grace_ms } => self.stop(run, Duration::from_millis(grace_ms)),
@@ -225,90 +235,6 @@ impl Driver {
                 tracing::error!(?subject, %error, "not said");
             }
             Err(error @ PublishError::Closed) => tracing::debug!(?subject, %error, "not said"),
-        }
-    }
-
-    fn read(&mut self, keys: Vec<Key>) {
-        if self.store.is_none() {
-            let connection = self.means.router.lattice().cloned();
-            self.store = connection.map(|connection| Store::new(connection, Default::default()));
-        }
-        let (store, mailbox) = (self.store.clone(), self.means.mailbox.clone());
-        let work = async move {
-            for key in keys {
-                let reading = match &store {
-                    Some(store) => read(store, &key).await,
-                    None => Reading::Failed,
-                };
-                mailbox.tell(Event::Read { key, reading }).await;
-            }
-        };
-        self.means.work.spawn(work.in_current_span());
-    }
-
-    fn start(
-        &mut self,
-        run: RunId,
-        id: &ActorId,
-        hash: SpecHash,
-        spec: Arc<ActorSpec>,
-        count: u32,
-    ) {
-        let given_up = CancellationToken::new();
-        self.starting.insert(run, given_up.clone().drop_guard());
-        let (starter, disk) = (self.means.starter.clone(), self.means.disk.clone());
-        let (router, mailbox) = (self.means.router.clone(), self.means.mailbox.clone());
-        let span = tracing::info_span!("start", actor = %id, image = %spec.image);
-        let work = async move {
-            let started = starter.start(disk, hash, &spec, count);
-            let event = match given_up.run_until_cancelled(started).await {
-                // Its stop says so.
-                None => return,
-                Some(Ok((actor, component))) => {
-                    router.actors.add(run, hash, actor);
-                    // Stopped in the same moment: its stop may not have found it.
-                    if given_up.is_cancelled() {
-                        router.actors.take_out(run);
-                    }
-                    Event::Started { run, component }
-                }
-                Some(Err(error)) => {
-                    let reason = Chain(&error);
-                    tracing::warn!(code = error.code(), %reason, "could not be started");
-                    Event::StartFailed { run, failure: Failure::from(&error) }
-                }
-            };
-            mailbox.tell(event).await;
-        };
-        self.means.work.spawn(work.instrument(span));
-    }
-
-    fn stop(&mut self, run: RunId, grace: Duration) {
-        // A start under way ends here; one that just ended is taken out below.
-        self.starting.remove(&run);
-        let (router, mailbox) = (self.means.router.clone(), self.means.mailbox.clone());
-        let taken_out = router.actors.take_out(run);
-        let work = async move {
-            if let Some(stopped) = taken_out
-                && tokio::time::timeout(grace, stopped.finished()).await.is_err()
-            {
-                tracing::warn!(?grace, "calls were still in flight when their actor was dropped");
-            }
-            mailbox.tell(Event::Stopped { run }).await;
-        };
-        self.means.work.spawn(work.in_current_span());
-    }
-}
-
-async fn read(store: &Store, key: &Key) -> Reading {
-    match store.read_direct(key).await {
-        Ok(Some(stored)) if !stored.deleted => {
-            Reading::Value { bytes: stored.bytes.to_vec(), seq: stored.seq }
-        }
-        Ok(_) => Reading::Nothing,
-        Err(error) => {
-            tracing::debug!(%key, error = %Chain(&error), "not read");
-            Reading::Failed
         }
     }
 }

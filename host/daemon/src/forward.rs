@@ -1,23 +1,34 @@
-//! What follows from asking another host, and what a callee says of its own failures. Pure.
+//! What follows from asking another host. Pure.
 //!
-//! A call is repeated only if it was certainly not begun.
+//! A call is repeated if it was certainly not begun, or if its link says that it may be done
+//! twice. Repeating what was refused for want of room makes load, so it is paid from the actor's
+//! budget ([`crate::budget`]); repeating what another host must do anyway, because the first is
+//! gone or does not have the actor, makes none.
 
-use wattle_engine::CallError;
 use wattle_lattice::RequestError;
-use wattle_lattice::call::{CallReply, CallRequest, NotBegun, Outcome};
-use wattle_types::{ActorId, SpecHash};
+use wattle_lattice::call::{CallReply, NotBegun, Outcome};
 
-/// Hosts that are asked for one call, the first included. More would turn one overloaded actor
-/// into the load of many hosts.
+/// Hosts that are asked for one call, the first included.
 pub(crate) const TRIES_MAX: u8 = 3;
+
+/// What became of asking one host.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Asked {
+    Answered(CallReply),
+    NotAnswered(RequestError),
+    /// The host was there and is not any more.
+    Lost,
+}
 
 /// After one host was asked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Next {
     Done(CallReply),
-    /// Not begun there; another may do it. `instead` is the answer if there is no other.
+    /// Another host may do it. `instead` is the answer if there is no other.
     Elsewhere {
         mark: Mark,
+        /// Only if the actor's budget has a try left.
+        paid: bool,
         instead: CallReply,
     },
 }
@@ -32,30 +43,46 @@ pub(crate) enum Mark {
     Refused,
 }
 
-pub(crate) fn next(asked: Result<CallReply, RequestError>) -> Next {
-    let instead = |message: String| CallReply::not_begun(NotBegun::Unreachable, message);
+pub(crate) fn next(asked: Asked, idempotent: bool) -> Next {
+    let unreachable = |message: String| CallReply::not_begun(NotBegun::Unreachable, message);
+    let twice = |mark, instead| match idempotent {
+        true => Next::Elsewhere { mark, paid: true, instead },
+        false => Next::Done(instead),
+    };
     match asked {
-        Ok(reply) => match reply.outcome {
+        Asked::Answered(reply) => match reply.outcome {
             Outcome::NotBegun { reason, .. } if reason.worth_trying_elsewhere() => {
-                let mark = match reason {
+                let (mark, paid) = match reason {
                     NotBegun::Draining
                     | NotBegun::NoSuchActor
                     | NotBegun::WrongRevision
-                    | NotBegun::Fenced => Mark::Refused,
-                    _ => Mark::Nothing,
+                    | NotBegun::Fenced => (Mark::Refused, false),
+                    // It serves the actor in a revision that does not fit this caller.
+                    NotBegun::NoSuchFunction | NotBegun::WrongSignature => (Mark::Nothing, false),
+                    _ => (Mark::Nothing, true),
                 };
-                Next::Elsewhere { mark, instead: reply }
+                Next::Elsewhere { mark, paid, instead: reply }
             }
+            Outcome::Unknown { .. } => twice(Mark::Nothing, reply),
             _ => Next::Done(reply),
         },
-        Err(error @ RequestError::NoResponders) => {
-            Next::Elsewhere { mark: Mark::Suspect, instead: instead(error.to_string()) }
-        }
-        // Nobody can be asked at all.
-        Err(error @ (RequestError::Closed | RequestError::TooLarge { .. })) => {
-            Next::Done(instead(error.to_string()))
-        }
-        Err(error @ RequestError::TimedOut { .. }) => Next::Done(unknown(error.to_string())),
+        Asked::Lost => twice(Mark::Suspect, unknown("the host was lost meanwhile".to_owned())),
+        Asked::NotAnswered(error) => match error {
+            RequestError::NoResponders => {
+                let instead = unreachable(error.to_string());
+                Next::Elsewhere { mark: Mark::Suspect, paid: false, instead }
+            }
+            // Nobody can be asked at all, or nobody this.
+            RequestError::Closed => Next::Done(unreachable(error.to_string())),
+            RequestError::TooLarge { .. } | RequestError::Invalid { .. } => {
+                Next::Done(CallReply::not_begun(NotBegun::Malformed, error.to_string()))
+            }
+            // All the time there was is over.
+            RequestError::TimedOut { .. } => Next::Done(unknown(error.to_string())),
+            RequestError::Lost | RequestError::Unreadable { .. } => {
+                twice(Mark::Nothing, unknown(error.to_string()))
+            }
+        },
     }
 }
 
@@ -81,99 +108,59 @@ impl Silence {
     }
 }
 
-/// Whether a call that arrived may be begun here, as far as its envelope says.
-pub(crate) fn admit(
-    call: &CallRequest,
-    addressed: &ActorId,
-    serving: Option<SpecHash>,
-) -> Result<(), CallReply> {
-    let refuse = |reason, message: &str| Err(CallReply::not_begun(reason, message));
-    if call.actor != *addressed {
-        return refuse(NotBegun::Malformed, "the subject names another actor than the call");
-    }
-    if wattle_capability::call::HOP_MAX < call.hop {
-        return refuse(NotBegun::TooManyHops, "too many calls led to this one");
-    }
-    if call.remaining_ms == 0 {
-        return refuse(NotBegun::DeadlineExceeded, "no time is left");
-    }
-    let Some(revision) = serving else {
-        return refuse(NotBegun::NoSuchActor, "this host does not serve the actor");
-    };
-    if call.revision.is_some_and(|wanted| wanted != revision) {
-        return refuse(NotBegun::WrongRevision, "this host serves another revision");
-    }
-    // Whoever says these needs them kept, and this version cannot keep them.
-    if call.fence != 0 {
-        return refuse(NotBegun::Fenced, "this host does not serve fenced actors");
-    }
-    if !call.instance.is_empty() {
-        return refuse(NotBegun::NotAllowed, "this host does not serve actors with instance keys");
-    }
-    Ok(())
-}
-
-/// What the caller is told about a call that failed here.
-pub(crate) fn refusal(error: &CallError) -> CallReply {
-    let message = error.to_string();
-    let reason = match error {
-        CallError::Overloaded { .. } => {
-            let retry_after_ms = u64::try_from(CallError::RETRY_AFTER.as_millis()).ok();
-            let reason = NotBegun::Overloaded;
-            let outcome = Outcome::NotBegun { reason, message, retry_after_ms };
-            return CallReply { outcome, revision: None, load: None };
-        }
-        CallError::DeadlineExceeded { begun: false } => NotBegun::DeadlineExceeded,
-        CallError::BadRequest { .. } => NotBegun::Malformed,
-        _ => return CallReply::failed(error.code(), message),
-    };
-    CallReply::not_begun(reason, message)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use wattle_lattice::call::{CallBody, Caller, HttpRequest, HttpResponse, ReplyBody, Trace};
-    use wattle_types::Digest;
+    use wattle_lattice::call::ReplyBody;
 
     use super::*;
 
-    fn ok() -> CallReply {
-        let (parts, ()) = http::Response::new(()).into_parts();
-        CallReply::ok(ReplyBody::Http(HttpResponse::new(&parts, Bytes::new())))
+    /// For a call that must not be done twice, then for one that may: what is noted of the host,
+    /// and whether the next try is paid for; nothing where there is no next.
+    type After = Option<(Mark, bool)>;
+
+    fn after(asked: &Asked, idempotent: bool) -> After {
+        match next(asked.clone(), idempotent) {
+            Next::Elsewhere { mark, paid, .. } => Some((mark, paid)),
+            Next::Done(_) => None,
+        }
     }
 
     #[test]
-    fn a_call_is_repeated_only_if_it_was_certainly_not_begun() {
-        let not_begun = |reason| Ok(CallReply::not_begun(reason, ""));
-        let unknown = Outcome::Unknown { message: String::new() };
-        let unknown = CallReply { outcome: unknown, revision: None, load: None };
+    fn a_call_is_repeated_only_if_it_was_not_begun_or_may_be_done_twice() {
+        use Asked::{Answered, Lost, NotAnswered};
         let within = Duration::from_secs(1);
-        let cases: Vec<(&str, Result<CallReply, RequestError>, Option<Mark>)> = vec![
-            ("an answer", Ok(ok()), None),
-            ("a failure", Ok(CallReply::failed("X", "trapped")), None),
-            ("unknown to the callee", Ok(unknown), None),
-            ("no answer", Err(RequestError::TimedOut { within }), None),
-            ("no connection", Err(RequestError::Closed), None),
-            ("too large", Err(RequestError::TooLarge { len: 2, max: 1 }), None),
-            ("nobody there", Err(RequestError::NoResponders), Some(Mark::Suspect)),
-            ("overloaded", not_begun(NotBegun::Overloaded), Some(Mark::Nothing)),
-            ("draining", not_begun(NotBegun::Draining), Some(Mark::Refused)),
-            ("not there", not_begun(NotBegun::NoSuchActor), Some(Mark::Refused)),
-            ("another revision", not_begun(NotBegun::WrongRevision), Some(Mark::Refused)),
-            ("not allowed", not_begun(NotBegun::NotAllowed), None),
-            ("malformed", not_begun(NotBegun::Malformed), None),
-            ("out of time", not_begun(NotBegun::DeadlineExceeded), None),
-            ("a loop", not_begun(NotBegun::TooManyHops), None),
+        let refused = |reason| Answered(CallReply::not_begun(reason, ""));
+        let (done, free, corrected) =
+            (None, Some((Mark::Nothing, false)), Some((Mark::Refused, false)));
+        let (suspect, paid) = (Some((Mark::Suspect, false)), Some((Mark::Nothing, true)));
+        let ok = CallReply::ok(ReplyBody::Value(Bytes::new()));
+        let cases: Vec<(&str, Asked, After, After)> = vec![
+            ("an answer", Answered(ok), done, done),
+            ("a failure", Answered(CallReply::failed("X", "trapped")), done, done),
+            ("nobody knows", Answered(unknown(String::new())), done, paid),
+            ("lost", Lost, done, Some((Mark::Suspect, true))),
+            ("no answer", NotAnswered(RequestError::TimedOut { within }), done, done),
+            ("no connection", NotAnswered(RequestError::Closed), done, done),
+            ("the connection was lost", NotAnswered(RequestError::Lost), done, paid),
+            ("too large", NotAnswered(RequestError::TooLarge { len: 2, max: 1 }), done, done),
+            ("nobody there", NotAnswered(RequestError::NoResponders), suspect, suspect),
+            ("overloaded", refused(NotBegun::Overloaded), paid, paid),
+            ("draining", refused(NotBegun::Draining), corrected, corrected),
+            ("not there", refused(NotBegun::NoSuchActor), corrected, corrected),
+            ("another revision", refused(NotBegun::WrongRevision), corrected, corrected),
+            ("no such function", refused(NotBegun::NoSuchFunction), free, free),
+            ("another signature", refused(NotBegun::WrongSignature), free, free),
+            ("not allowed", refused(NotBegun::NotAllowed), done, done),
+            ("malformed", refused(NotBegun::Malformed), done, done),
+            ("out of time", refused(NotBegun::DeadlineExceeded), done, done),
+            ("a loop", refused(NotBegun::TooManyHops), done, done),
         ];
-        for (name, asked, elsewhere) in cases {
-            let mark = match next(asked) {
-                Next::Elsewhere { mark, .. } => Some(mark),
-                Next::Done(_) => None,
-            };
-            assert_eq!(mark, elsewhere, "{name}");
+        for (name, asked, once, twice) in cases {
+            assert_eq!(after(&asked, false), once, "{name}, once");
+            assert_eq!(after(&asked, true), twice, "{name}, twice");
         }
     }
 
@@ -183,89 +170,5 @@ mod tests {
         let probes = [true, false, true, true];
         let lost: Vec<bool> = probes.into_iter().map(|nobody| silence.probed(nobody)).collect();
         assert_eq!(lost, [false, false, false, true]);
-    }
-
-    #[test]
-    fn a_call_is_begun_only_as_its_envelope_wants_it() {
-        let web: ActorId = "web".parse().unwrap();
-        let (mine, other) = (SpecHash(Digest::of(b"1")), SpecHash(Digest::of(b"2")));
-        let (parts, ()) = http::Request::new(()).into_parts();
-        let good = CallRequest {
-            actor: web.clone(),
-            instance: String::new(),
-            revision: None,
-            fence: 0,
-            hop: 0,
-            attempt: 1,
-            idempotency: String::new(),
-            remaining_ms: 1,
-            caller: Caller::default(),
-            trace: Trace::default(),
-            fingerprint: Bytes::new(),
-            body: CallBody::Http(HttpRequest::new(&parts, Bytes::new())),
-        };
-        let with = |change: &dyn Fn(&mut CallRequest)| {
-            let mut call = good.clone();
-            change(&mut call);
-            call
-        };
-        let cases = [
-            ("good", good.clone(), Some(mine), None),
-            ("its revision", with(&|c| c.revision = Some(mine)), Some(mine), None),
-            ("the deepest", with(&|c| c.hop = 8), Some(mine), None),
-            ("not here", good.clone(), None, Some(NotBegun::NoSuchActor)),
-            (
-                "another revision",
-                with(&|c| c.revision = Some(other)),
-                Some(mine),
-                Some(NotBegun::WrongRevision),
-            ),
-            (
-                "another actor",
-                with(&|c| c.actor = "db".parse().unwrap()),
-                Some(mine),
-                Some(NotBegun::Malformed),
-            ),
-            ("too deep", with(&|c| c.hop = 9), Some(mine), Some(NotBegun::TooManyHops)),
-            (
-                "too late",
-                with(&|c| c.remaining_ms = 0),
-                Some(mine),
-                Some(NotBegun::DeadlineExceeded),
-            ),
-            ("fenced", with(&|c| c.fence = 1), Some(mine), Some(NotBegun::Fenced)),
-            (
-                "with a key",
-                with(&|c| c.instance = "k".to_owned()),
-                Some(mine),
-                Some(NotBegun::NotAllowed),
-            ),
-        ];
-        for (name, call, serving, refused) in cases {
-            let verdict = admit(&call, &web, serving).err().map(|reply| match reply.outcome {
-                Outcome::NotBegun { reason, .. } => reason,
-                other => panic!("{name}: {other:?}"),
-            });
-            assert_eq!(verdict, refused, "{name}");
-        }
-    }
-
-    #[test]
-    fn what_was_begun_is_never_said_not_to_be() {
-        let reason = String::new;
-        let errors = [
-            CallError::Overloaded { what: "host" },
-            CallError::DeadlineExceeded { begun: false },
-            CallError::DeadlineExceeded { begun: true },
-            CallError::BadRequest { reason: reason() },
-            CallError::Trap { reason: reason() },
-            CallError::Exit { status: 1 },
-            CallError::NoAnswer,
-            CallError::Internal { reason: reason() },
-        ];
-        for error in errors {
-            let not_begun = matches!(refusal(&error).outcome, Outcome::NotBegun { .. });
-            assert_eq!(not_begun, !error.begun(), "{error:?}");
-        }
     }
 }

@@ -9,17 +9,17 @@ use wattle_agent::Event;
 use wattle_lattice::signal::Wake;
 use wattle_lattice::subject::HostOp;
 use wattle_lattice::{
-    ConnectConfig, ConnectError, Connection, Notice, Pattern, PublishError, RequestError, Subject,
+    ConnectConfig, ConnectError, Connection, Message, Notice, Pattern, PublishError, RequestError, Subject,
     Subscription, wire,
 };
 use wattle_tasks::{CancellationToken, Tasks};
 use wattle_types::{Beat, HostId, Inventory, Token, stored};
 
 use crate::calls::CallServer;
-use crate::control;
 use crate::mailbox::Mailbox;
 use crate::router::Router;
 use crate::serve::ServeTable;
+use crate::{control, judging, spy};
 
 /// A living copy answers in a round trip; nobody at all is told at once by the server.
 const PROBE_WITHIN: Duration = Duration::from_millis(500);
@@ -132,12 +132,23 @@ impl Member {
             let (connection, mailbox) = (connection.clone(), self.mailbox.clone());
             tasks.spawn("control", |stop| control::serve(connection, mailbox, incoming, stop));
         }
-        for pattern in
-            [Pattern::WakesOf { host: host() }, Pattern::Leader, Pattern::BeatsOf { host: host() }]
-        {
+        for pattern in [
+            Pattern::WakesOf { host: host() },
+            Pattern::Relinks,
+            Pattern::ConfigChanges,
+            Pattern::Leader,
+            Pattern::BeatsOf { host: host() },
+        ] {
             let (member, incoming) = (self.clone(), connection.subscribe(&pattern).await?);
             tasks.spawn("signals", |stop| member.hear(incoming, stop));
         }
+        let asked = connection.subscribe(&Pattern::AskSpy).await?;
+        let (router, spying) = (self.router.clone(), connection.clone());
+        tasks.spawn("spy", |stop| async move {
+            spy::serve(&router.spy, &spying, asked, &stop).await;
+        });
+        let (router, mailbox) = (self.router.clone(), self.mailbox.clone());
+        tasks.spawn("links", |stop| judging::keep_judging(router, mailbox, stop));
         let table =
             ServeTable::new(host(), self.router.clone(), self.mailbox.clone(), connection.clone());
         let announcements = connection.subscribe(&Pattern::Serves).await?;
@@ -177,12 +188,17 @@ impl Member {
     async fn hear(self, mut signals: Subscription, stop: CancellationToken) {
         while let Some(Some(message)) = stop.run_until_cancelled(signals.next()).await {
             match &message.subject {
-                Subject::Wake { .. } => match Wake::decode(&message.payload) {
-                    Ok(wake) => {
-                        self.mailbox.tell(Event::Woken { at_least: wake.at_least }).await;
-                    }
-                    Err(error) => tracing::warn!(%error, "wake passed over"),
-                },
+                Subject::Wake { .. } => {
+                    self.woken(&message, |at_least| Event::Woken { at_least }).await;
+                }
+                Subject::Relink { source } => {
+                    let source = source.clone();
+                    self.woken(&message, |at_least| Event::LinkChanged { source, at_least }).await;
+                }
+                Subject::ConfigChanged { name } => {
+                    let name = name.clone();
+                    self.woken(&message, |at_least| Event::ConfigChanged { name, at_least }).await;
+                }
                 Subject::Leader => {
                     let sealed = message.payload.to_vec();
                     self.mailbox.tell(Event::LeaderHeard { sealed }).await;
@@ -190,6 +206,14 @@ impl Member {
                 Subject::Beat { .. } => self.check_beat(&message.payload),
                 _ => {}
             }
+        }
+    }
+
+    /// Tells the agent to look again; at what is for `event` to say.
+    async fn woken(&self, message: &Message, event: impl FnOnce(u64) -> Event) {
+        match Wake::decode(&message.payload) {
+            Ok(wake) => self.mailbox.tell(event(wake.at_least)).await,
+            Err(error) => tracing::warn!(subject = ?message.subject, %error, "passed over"),
         }
     }
 

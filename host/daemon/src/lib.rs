@@ -15,27 +15,38 @@
 //! an actor has one of the engine's.
 
 mod actors;
+mod admission;
 mod answer;
 mod artifact;
+mod bindings;
+mod budget;
 mod calls;
 pub mod config;
 mod control;
 pub mod disk;
 mod driver;
 mod egress;
+mod exit;
 mod forward;
 mod happenings;
 pub mod identity;
 pub mod join;
+mod judging;
 mod keyvalue;
 pub mod listener;
 mod mailbox;
+mod messages;
 mod outbound;
+mod outcome;
+mod probe;
+mod rewind;
 mod router;
 pub mod run;
 mod serve;
+mod spy;
 pub mod standalone;
 mod start;
+mod streams;
 mod table;
 
 pub use config::HostConfig;

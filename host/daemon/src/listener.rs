@@ -24,6 +24,7 @@ use wattle_engine::limits::EXECUTION_CEILING;
 use wattle_tasks::{CancellationToken, TraceContext};
 
 use crate::answer::Trouble;
+use crate::config::BODY_BYTES_MAX;
 use crate::router::Router;
 
 /// Someone who sends its head more slowly holds a connection and nothing else.
@@ -31,7 +32,6 @@ const HEAD_WITHIN: Duration = Duration::from_secs(5);
 const HEADERS_MAX: usize = 100;
 /// All headers of one request together.
 const HEADER_BYTES_MAX: u32 = 64 << 10;
-const BODY_BYTES_MAX: usize = 8 << 20;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS_MAX: u32 = 128;
 /// Each costs a descriptor and some kilobytes. Who comes when all are taken waits in the kernel.
@@ -54,6 +54,8 @@ pub enum ListenError {
 pub(crate) struct Listener {
     socket: TcpListener,
     addr: SocketAddr,
+    /// Of one request.
+    body_bytes_max: u64,
 }
 
 impl Listener {
@@ -69,7 +71,11 @@ impl Listener {
         socket.bind(addr).map_err(failed)?;
         let socket = socket.listen(BACKLOG).map_err(failed)?;
         let addr = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, addr })
+        Ok(Self { socket, addr, body_bytes_max: BODY_BYTES_MAX })
+    }
+
+    pub(crate) fn with_body_bytes_max(self, body_bytes_max: u64) -> Self {
+        Self { body_bytes_max, ..self }
     }
 
     /// Where it is; with the port that the system chose, if it was asked to.
@@ -84,7 +90,7 @@ impl Listener {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         while let Some(stream) = stop.run_until_cancelled(self.accept(&places)).await {
             let (stream, place) = stream;
-            let connection = serve(stream, router.clone(), graceful.watcher());
+            let connection = serve(stream, router.clone(), self.body_bytes_max, graceful.watcher());
             let cut = cut.clone();
             connections.spawn(async move {
                 let _place = place;
@@ -126,10 +132,10 @@ impl Listener {
     }
 }
 
-async fn serve(stream: TcpStream, router: Arc<Router>, watcher: Watcher) {
+async fn serve(stream: TcpStream, router: Arc<Router>, body_bytes_max: u64, watcher: Watcher) {
     let service = service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(&router, request).await) }
+        async move { Ok::<_, Infallible>(answer(&router, request, body_bytes_max).await) }
     });
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
@@ -149,12 +155,16 @@ async fn serve(stream: TcpStream, router: Arc<Router>, watcher: Watcher) {
     }
 }
 
-async fn answer(router: &Router, request: Request<Incoming>) -> Response<Body> {
+async fn answer(
+    router: &Router,
+    request: Request<Incoming>,
+    body_bytes_max: u64,
+) -> Response<Body> {
     let trace = trace_of(request.headers());
     let method = request.method().clone();
     let span = tracing::info_span!("http", %method, path = request.uri().path());
     trace.adopt(&span);
-    let answered = route(router, request, trace).instrument(span).await;
+    let answered = route(router, request, trace, body_bytes_max).instrument(span).await;
     answered.unwrap_or_else(|trouble| trouble.response())
 }
 
@@ -162,15 +172,16 @@ async fn route(
     router: &Router,
     request: Request<Incoming>,
     trace: TraceContext,
+    body_bytes_max: u64,
 ) -> Result<Response<Body>, Trouble> {
     let (host, length) = inspect(&request)?;
     let actor = router.route(Some(&host), request.uri().path()).ok_or(Trouble::NoRoute)?;
-    if length.is_some_and(|length| (BODY_BYTES_MAX as u64) < length) {
-        return Err(Trouble::TooLarge { max: BODY_BYTES_MAX });
+    if length.is_some_and(|length| body_bytes_max < length) {
+        return Err(Trouble::TooLarge { max: body_bytes_max });
     }
     let deadline = Instant::now() + EXECUTION_CEILING;
     let ctx = CallContext { trace, ..CallContext::outside(actor, deadline) };
-    router.http(ctx, request.map(limited)).await
+    router.http(ctx, request.map(|body| limited(body, body_bytes_max)), false).await
 }
 
 /// Whom the request is for, and how long it says to be.
@@ -211,9 +222,8 @@ fn trace_of(headers: &HeaderMap) -> TraceContext {
     TraceContext { traceparent: text("traceparent"), tracestate: text("tracestate") }
 }
 
-fn limited(body: Incoming) -> Body {
-    let limited = Limited::new(body, BODY_BYTES_MAX);
-    let limit = BODY_BYTES_MAX as u64;
+fn limited(body: Incoming, limit: u64) -> Body {
+    let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
     limited
         .map_err(move |error| {
             if error.is::<LengthLimitError>() {

@@ -1,4 +1,4 @@
-//! HTTP from actors to the outside: HTTP/1.1, plain or with TLS.
+//! HTTP from actors to servers outside the lattice: HTTP/1.1, plain or with TLS.
 //!
 //! A name is resolved here, each address is judged, and the connection is made to an address that
 //! was judged: a name that is resolved twice can lead to two places.
@@ -10,7 +10,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{
     CONNECTION, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
@@ -27,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
-use wattle_capability::{Body, BodyError, CallContext, Outbound, OutboundError};
+use wattle_capability::{Body, BodyError, CallContext, OutboundError};
 
 use crate::egress::{Egress, Server};
 
@@ -45,8 +44,9 @@ pub(crate) struct Gate {
     connections: Arc<Semaphore>,
 }
 
-/// The way out of one actor.
-pub(crate) struct Exit {
+/// The servers that one actor may reach.
+#[derive(Debug)]
+pub(crate) struct Servers {
     egress: Egress,
     gate: Gate,
 }
@@ -67,8 +67,8 @@ impl Gate {
     }
 
     /// For an actor that asks for these servers.
-    pub(crate) fn exit(&self, asked: Vec<Server>) -> Exit {
-        Exit { egress: Egress::new(self.allowed.clone(), asked), gate: self.clone() }
+    pub(crate) fn servers(&self, asked: Vec<Server>) -> Servers {
+        Servers { egress: Egress::new(self.allowed.clone(), asked), gate: self.clone() }
     }
 }
 
@@ -128,9 +128,9 @@ impl Target {
     }
 }
 
-#[async_trait]
-impl Outbound for Exit {
-    async fn http(
+impl Servers {
+    /// Contract as of [`wattle_capability::Outbound::http`].
+    pub(crate) async fn http(
         &self,
         ctx: &CallContext,
         request: http::Request<Body>,
@@ -153,17 +153,6 @@ impl Outbound for Exit {
         sent.map_err(|_| OutboundError::DeadlineExceeded)?
     }
 
-    async fn invoke(
-        &self,
-        ctx: &CallContext,
-        link: &wattle_types::LinkName,
-        invocation: wattle_capability::Invocation,
-    ) -> Result<wattle_capability::Returned, OutboundError> {
-        wattle_capability::outbound::Closed.invoke(ctx, link, invocation).await
-    }
-}
-
-impl Exit {
     async fn connect(&self, target: &Target) -> Result<Stream, OutboundError> {
         let unreachable = || OutboundError::Unreachable { target: target.authority.clone() };
         let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
@@ -315,17 +304,17 @@ mod tests {
         addr
     }
 
-    async fn ask(exit: &Exit, request: http::request::Builder) -> Result<String, OutboundError> {
+    async fn ask(servers: &Servers, request: http::request::Builder) -> Result<String, OutboundError> {
         let actor = "asker".parse().unwrap();
         let ctx = CallContext::outside(actor, Instant::now() + Duration::from_secs(20));
-        let response = exit.http(&ctx, request.body(body::empty()).unwrap()).await?;
+        let response = servers.http(&ctx, request.body(body::empty()).unwrap()).await?;
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn exit(servers: &[&str]) -> Exit {
-        let servers: Vec<Server> = servers.iter().map(|raw| raw.parse().unwrap()).collect();
-        Gate::new(servers.clone()).exit(servers)
+    fn servers(named: &[&str]) -> Servers {
+        let named: Vec<Server> = named.iter().map(|raw| raw.parse().unwrap()).collect();
+        Gate::new(named.clone()).servers(named)
     }
 
     #[tokio::test]
@@ -336,7 +325,7 @@ mod tests {
             .header("connection", "x-mine")
             .header("transfer-encoding", "chunked")
             .header("x-kept", "yes");
-        let sent = ask(&exit(&["127.0.0.1"]), request).await.unwrap();
+        let sent = ask(&servers(&["127.0.0.1"]), request).await.unwrap();
         assert!(sent.starts_with("GET /a?b=c HTTP/1.1\r\n"), "{sent}");
         assert!(sent.contains(&format!("host: {addr}\r\n")), "{sent}");
         assert!(sent.contains("x-kept: yes\r\n"), "{sent}");
@@ -349,7 +338,7 @@ mod tests {
     async fn what_cannot_be_asked_says_why() {
         let addr = server().await;
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let exit = exit(&["127.0.0.1", "nowhere.invalid", "localhost:1"]);
+        let servers = servers(&["127.0.0.1", "nowhere.invalid", "localhost:1"]);
         let cases = [
             (format!("http://{closed}/"), "Unreachable"),
             // Speaks no TLS.
@@ -362,7 +351,7 @@ mod tests {
             ("/only/a/path".to_owned(), "Invalid"),
         ];
         for (uri, expected) in cases {
-            let error = ask(&exit, http::Request::get(&uri)).await.unwrap_err();
+            let error = ask(&servers, http::Request::get(&uri)).await.unwrap_err();
             let said = format!("{error:?}");
             assert!(said.starts_with(expected), "{uri}: {said}");
         }
@@ -371,10 +360,10 @@ mod tests {
     #[tokio::test]
     async fn a_connection_is_given_back_when_its_answer_was_read() {
         let addr = server().await;
-        let exit = exit(&["127.0.0.1"]);
+        let servers = servers(&["127.0.0.1"]);
         for _ in 0..3 {
-            ask(&exit, http::Request::get(format!("http://{addr}/"))).await.unwrap();
-            assert_eq!(exit.gate.connections.available_permits(), CONNECTIONS_MAX);
+            ask(&servers, http::Request::get(format!("http://{addr}/"))).await.unwrap();
+            assert_eq!(servers.gate.connections.available_permits(), CONNECTIONS_MAX);
         }
     }
 }

@@ -12,6 +12,7 @@ use wattle_agent::{Agent, Restored};
 use wattle_engine::{CacheConfig, CacheKey, Engine, EngineConfig, EngineError};
 use wattle_keyvalue_nats::NatsStores;
 use wattle_lattice::{Connection, DataStore};
+use wattle_secrets_file::SecretFiles;
 use wattle_tasks::{CancellationToken, Chain, Stuck, Tasks};
 use wattle_trust::{TrustPolicy, trust_file};
 use wattle_types::{HostId, Labels};
@@ -54,6 +55,8 @@ pub enum RunError {
     Artifacts(#[source] std::io::Error),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(transparent)]
+    Secrets(#[from] wattle_secrets_file::OpenError),
     #[error("the engine could not be set up")]
     Engine(#[from] EngineError),
     #[error("could not join the lattice")]
@@ -83,6 +86,7 @@ pub struct Host {
     listener: Option<Listener>,
     engine: Engine,
     gate: Gate,
+    secrets: Option<SecretFiles>,
 }
 
 impl Host {
@@ -96,10 +100,12 @@ impl Host {
         let gate = gate(&config.outbound)?;
         // First of what is shared with others, since it is what most often is refused.
         let listener = config.http_addr.map(Listener::bind).transpose()?;
+        let listener =
+            listener.map(|listener| listener.with_body_bytes_max(config.body_bytes_max));
         let opened = tokio::task::spawn_blocking(move || open_folder(config));
         let opened = opened.await.map_err(|_| RunError::Ended)??;
-        let (config, identity, disk, restored, engine) = opened;
-        Ok(Self { config, policy, identity, disk, restored, listener, engine, gate })
+        let (config, identity, disk, restored, engine, secrets) = opened;
+        Ok(Self { config, policy, identity, disk, restored, listener, engine, gate, secrets })
     }
 
     pub const fn id(&self) -> &HostId {
@@ -132,7 +138,14 @@ impl Host {
         let (mailbox, mail) = Mailbox::new();
         let (writer, writing) = disk::writer(self.disk.clone(), mailbox.clone());
         let keyvalue = Arc::new(Later::default());
-        let starter = Starter::new(self.engine, self.policy, keyvalue.clone(), self.gate);
+        let starter = Starter::new(
+            self.engine,
+            self.policy,
+            keyvalue.clone(),
+            self.gate,
+            self.secrets,
+            &router,
+        );
         let (work, calls) = (TaskTracker::new(), TaskTracker::new());
         let means = Means {
             router: router.clone(),
@@ -248,10 +261,11 @@ async fn say_goodbye(connection: &Connection) {
     }
 }
 
-type Opened = (HostConfig, Identity, Disk, Restored, Engine);
+type Opened = (HostConfig, Identity, Disk, Restored, Engine, Option<SecretFiles>);
 
 /// Blocks: files, and gigabytes of address space.
 fn open_folder(config: HostConfig) -> Result<Opened, RunError> {
+    let secrets = config.secrets_dir.as_deref().map(SecretFiles::open).transpose()?;
     let identity = Identity::of(&config.data_dir)?;
     let folder = config.data_dir.join("components");
     let artifacts =
@@ -263,7 +277,7 @@ fn open_folder(config: HostConfig) -> Result<Opened, RunError> {
         key: CacheKey::derive(identity.key.seed().expose().as_bytes()),
     };
     let engine = Engine::new(EngineConfig { cache: Some(cache), ..EngineConfig::default() })?;
-    Ok((config, identity, disk, restored, engine))
+    Ok((config, identity, disk, restored, engine, secrets))
 }
 
 pub(crate) fn gate(outbound: &[String]) -> Result<Gate, RunError> {

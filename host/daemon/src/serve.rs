@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 use wattle_lattice::{Connection, Message, Subject, Subscription, wire};
 use wattle_tasks::CancellationToken;
 use wattle_types::{HostId, ServeDelta, stored};
@@ -28,7 +27,6 @@ pub(crate) struct ServeTable {
     router: Arc<Router>,
     mailbox: Mailbox,
     connection: Connection,
-    ask: Arc<Notify>,
 }
 
 impl ServeTable {
@@ -38,12 +36,12 @@ impl ServeTable {
         mailbox: Mailbox,
         connection: Connection,
     ) -> Self {
-        Self { own, router, mailbox, connection, ask: Arc::new(Notify::new()) }
+        Self { own, router, mailbox, connection }
     }
 
     /// Everything may have changed unheard.
     pub(crate) fn ask_everyone(&self) {
-        self.ask.notify_one();
+        self.router.ask.notify_one();
     }
 
     /// Hears what hosts announce, until `stop`.
@@ -59,7 +57,7 @@ impl ServeTable {
 
     /// Asks everyone whenever something was missed, until `stop`.
     pub(crate) async fn keep_whole(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(self.ask.notified()).await.is_some() {
+        while stop.run_until_cancelled(self.router.ask.notified()).await.is_some() {
             let asked =
                 self.connection.gather(&Subject::AskServe, Bytes::new(), ASK_WITHIN, HOSTS_MAX);
             match asked.await {

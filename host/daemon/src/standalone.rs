@@ -14,7 +14,7 @@ use wattle_tasks::CancellationToken;
 use wattle_trust::{Refusal, TrustPolicy};
 use wattle_types::stored::VERSION;
 use wattle_types::{
-    ActorId, ActorSpec, Exports, HttpRoute, ServeDelta, ServeEntry, ServeState, Token,
+    ActorId, ActorSpec, Exports, HttpRoute, InterfaceName, ServeDelta, ServeEntry, ServeState, Token,
 };
 
 use crate::identity::Identity;
@@ -56,6 +56,13 @@ pub enum StandaloneError {
     Load(LoadError),
     #[error("the component does not export wasi:http/incoming-handler, so it cannot be served")]
     NotHttp,
+    /// Nobody is there that a link could lead to.
+    #[error(
+        "the component calls other components, and there are none: it imports {}; run it in a \
+         lattice (`wattle up`) and link it, or compose it with what it needs",
+        listed(.0)
+    )]
+    Unlinked(Vec<InterfaceName>),
     #[error("could not bind the component")]
     Bind(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
@@ -70,9 +77,15 @@ impl StandaloneError {
             Self::Untrusted(refusal) => Some(refusal.code()),
             Self::Load(error) => Some(error.code()),
             Self::NotHttp => Some("WT-HOST-NOT-HTTP"),
+            Self::Unlinked(_) => Some("WT-HOST-UNLINKED"),
             Self::Host(_) | Self::Bind(_) | Self::Stores(_) => None,
         }
     }
+}
+
+fn listed(interfaces: &[InterfaceName]) -> String {
+    let names: Vec<String> = interfaces.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 impl From<StartError> for StandaloneError {
@@ -104,6 +117,10 @@ pub async fn run(
     let name = config.name.clone();
     let verified = start::verify(config.component.clone(), &name, &config.trust)?;
     let loaded = engine.load(verified).await.map_err(StandaloneError::Load)?;
+    let unlinked: Vec<_> = loaded.linkable().0.keys().cloned().collect();
+    if !unlinked.is_empty() {
+        return Err(StandaloneError::Unlinked(unlinked));
+    }
     let id = id_of(&config.name);
     let everywhere = HttpRoute { host: None, path: "/".to_owned() };
     let spec = ActorSpec {
@@ -112,13 +129,14 @@ pub async fn run(
         outbound: config.outbound,
         ..ActorSpec::new(id.clone(), name)
     };
-    let starter = Starter::new(engine.clone(), config.trust, Arc::new(stores), gate);
+    let router = Router::new(identity.id, engine.clone());
+    let starter =
+        Starter::new(engine.clone(), config.trust, Arc::new(stores), gate, None, &router);
     // As many calls as the engine has places for: nobody shares it.
-    let actor = starter.actor(loaded, &spec, engine.permits())?;
+    let actor = starter.actor(loaded, &spec, router.bindings.of(&id), engine.permits())?;
 
-    let router = Router::new(identity.id, engine);
     let (run, revision) = (RunId(1), spec.hash());
-    router.actors.add(run, revision, actor);
+    router.actors.add(run, revision, actor, Vec::new());
     router.actors.serve(&id, run, router.load().limit);
     let entry = ServeEntry {
         actor: id,

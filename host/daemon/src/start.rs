@@ -1,22 +1,28 @@
 //! Starts a run: fetch, verify, compile, link. Everything off the serving path.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use wattle_agent::{Component, Failure};
 use wattle_capability::log::ToTracing;
-use wattle_capability::{KeyValue, StoreScope};
+use wattle_capability::secrets::NoSecrets;
+use wattle_capability::{KeyValue, Secrets, StoreScope};
 use wattle_engine::{Actor, ActorConfig, ActorLimits, Engine, LimitError, LoadError, Loaded};
+use wattle_secrets_file::{PlaceError, SecretFiles};
 use wattle_tasks::Chain;
 use wattle_trust::{Claims, Refusal, TrustPolicy, VerifiedComponent};
 use wattle_types::{ActorSpec, Digest, SpecHash};
 
 use crate::artifact::FetchError;
+use crate::bindings::Binding;
 use crate::disk::{Disk, DiskError};
 use crate::egress::{Server, ServerError};
+use crate::exit::Exit;
+use crate::messages::Post;
 use crate::outbound::Gate;
+use crate::router::Router;
 
 /// Components read, hashed and verified at once: each is held in memory.
 const FETCHES_MAX: usize = 4;
@@ -35,6 +41,12 @@ pub(crate) enum StartError {
     Outbound { raw: String, source: ServerError },
     #[error("it has routes, and {digest} does not export wasi:http/incoming-handler")]
     NotHttp { digest: Digest },
+    #[error(transparent)]
+    Secret(#[from] PlaceError),
+    #[error("it has secrets, and this host keeps none; give it a folder of secrets")]
+    NoSecrets,
+    #[error("it listens for messages, and {digest} does not export wasmcloud:messaging/handler")]
+    NoHandler { digest: Digest },
     #[error("the host's own disk failed")]
     Disk(#[source] DiskError),
     #[error("reading or verifying it panicked")]
@@ -50,6 +62,9 @@ impl StartError {
             Self::Limit(error) => error.code(),
             Self::Outbound { .. } => "WT-HOST-OUTBOUND",
             Self::NotHttp { .. } => "WT-HOST-NOT-HTTP",
+            Self::Secret(_) => "WT-HOST-SECRET",
+            Self::NoSecrets => "WT-HOST-NO-SECRETS",
+            Self::NoHandler { .. } => "WT-HOST-NO-HANDLER",
             Self::Disk(_) => "WT-HOST-DISK",
             Self::Panicked => "WT-HOST-PANIC",
         }
@@ -69,6 +84,10 @@ pub(crate) struct Starter {
     pub(crate) trust: Arc<TrustPolicy>,
     pub(crate) keyvalue: Arc<dyn KeyValue>,
     pub(crate) gate: Gate,
+    /// None: actors that have secrets do not start here.
+    pub(crate) secrets: Option<SecretFiles>,
+    pub(crate) post: Post,
+    router: Weak<Router>,
     fetches: Arc<Semaphore>,
 }
 
@@ -78,9 +97,12 @@ impl Starter {
         trust: TrustPolicy,
         keyvalue: Arc<dyn KeyValue>,
         gate: Gate,
+        secrets: Option<SecretFiles>,
+        router: &Arc<Router>,
     ) -> Self {
-        let fetches = Arc::new(Semaphore::new(FETCHES_MAX));
-        Self { engine, trust: Arc::new(trust), keyvalue, gate, fetches }
+        let (trust, fetches) = (Arc::new(trust), Arc::new(Semaphore::new(FETCHES_MAX)));
+        let (post, router) = (Post::new(router), Arc::downgrade(router));
+        Self { engine, trust, keyvalue, gate, secrets, post, router, fetches }
     }
 
     /// Makes the actor of a spec, whose component comes from its image, or from the host's own
@@ -90,6 +112,7 @@ impl Starter {
         disk: Disk,
         hash: SpecHash,
         spec: &ActorSpec,
+        binding: Arc<Binding>,
         count: u32,
     ) -> Result<(Actor, Component), StartError> {
         let fetch = self.fetches.acquire().await;
@@ -103,7 +126,7 @@ impl Starter {
         let loaded = self.engine.load(verified).await?;
         drop(fetch);
         let component = describe(&loaded);
-        let actor = self.actor(loaded, spec, count)?;
+        let actor = self.actor(loaded, spec, binding, count)?;
         // Only now: what could not be started may be repaired in its place.
         let digest = component.digest;
         let pinned = tokio::task::spawn_blocking(move || disk.pin(hash, digest));
@@ -116,24 +139,41 @@ impl Starter {
         &self,
         loaded: Arc<Loaded>,
         spec: &ActorSpec,
+        binding: Arc<Binding>,
         count: u32,
     ) -> Result<Actor, StartError> {
         if !spec.routes.is_empty() && !loaded.exports_http() {
             return Err(StartError::NotHttp { digest: loaded.digest() });
         }
+        if !spec.messaging.subscribe.is_empty() && !loaded.exports_messaging() {
+            return Err(StartError::NoHandler { digest: loaded.digest() });
+        }
         let servers: Vec<Server> =
             spec.outbound.iter().map(|raw| server(raw)).collect::<Result<_, _>>()?;
+        let exit = Exit::new(binding, self.router.clone(), self.gate.servers(servers));
         let config = ActorConfig {
             id: spec.id.clone(),
             config: spec.config.clone(),
             keyvalue: self.keyvalue.clone(),
             scope: StoreScope::of(spec),
-            outbound: Arc::new(self.gate.exit(servers)),
+            outbound: Arc::new(exit),
+            messaging: self.post.voice(&spec.messaging),
+            secrets: self.secrets_of(spec)?,
             log: Arc::new(ToTracing),
             limits: ActorLimits::try_from(&spec.limits)?,
             count,
         };
         Ok(Actor::new(loaded, config))
+    }
+}
+
+impl Starter {
+    fn secrets_of(&self, spec: &ActorSpec) -> Result<Arc<dyn Secrets>, StartError> {
+        match &self.secrets {
+            _ if spec.secrets.is_empty() => Ok(Arc::new(NoSecrets)),
+            Some(files) => Ok(Arc::new(files.for_actor(&spec.secrets)?)),
+            None => Err(StartError::NoSecrets),
+        }
     }
 }
 
@@ -179,5 +219,6 @@ fn describe(loaded: &Loaded) -> Component {
         issuer: claims.issuer,
         name: claims.name.clone(),
         revision: claims.rev,
+        exports: loaded.signatures().exports(),
     }
 }

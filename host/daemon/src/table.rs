@@ -4,9 +4,16 @@
 //! because a host that is asked in vain says that nothing was begun, or is not there to be asked,
 //! and the next one is asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod routes;
 
-use wattle_types::{ActorId, HostId, HttpRoute, Load, Millis, ServeDelta, ServeState, SpecHash};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use wattle_types::{
+    ActorId, Exports, HostId, HttpRoute, Load, Millis, ServeDelta, ServeState, SpecHash,
+};
+
+use routes::Routes;
 
 /// A host that did not answer is not asked for so long, unless it says something or nobody else
 /// is there.
@@ -24,8 +31,7 @@ pub(crate) struct Table {
     own: HostId,
     hosts: BTreeMap<HostId, Host>,
     by_actor: BTreeMap<ActorId, BTreeSet<HostId>>,
-    /// How many hosts announce a route, or until when it is still known.
-    routes: BTreeMap<(HttpRoute, ActorId), Announced>,
+    routes: Routes,
 }
 
 #[derive(Debug)]
@@ -42,12 +48,7 @@ struct Host {
 struct Entry {
     state: ServeState,
     routes: Vec<HttpRoute>,
-}
-
-#[derive(Debug)]
-enum Announced {
-    By(usize),
-    NotAnyMore { until: Millis },
+    exports: Arc<Exports>,
 }
 
 /// What an announcement led to.
@@ -56,6 +57,8 @@ pub(crate) struct Heard {
     /// Something before it was missed: ask for everything.
     pub(crate) gap: bool,
     pub(crate) routes_changed: bool,
+    /// Somebody serves something else than before, or in another state.
+    pub(crate) serves_changed: bool,
 }
 
 /// Where a call goes.
@@ -67,8 +70,9 @@ pub(crate) enum Choice {
 }
 
 impl Table {
-    pub(crate) const fn new(own: HostId) -> Self {
-        Self { own, hosts: BTreeMap::new(), by_actor: BTreeMap::new(), routes: BTreeMap::new() }
+    pub(crate) fn new(own: HostId) -> Self {
+        let (hosts, by_actor, routes) = (BTreeMap::new(), BTreeMap::new(), Routes::default());
+        Self { own, hosts, by_actor, routes }
     }
 
     /// Takes what a host announced.
@@ -98,10 +102,12 @@ impl Table {
             return heard;
         }
         host.seq = delta.seq;
+        heard.serves_changed = delta.full || !delta.entries.is_empty();
         for entry in delta.entries {
+            let exports = Arc::new(entry.exports);
             let new = match entry.state {
                 ServeState::Gone => None,
-                state => Some(Entry { state, routes: entry.routes }),
+                state => Some(Entry { state, routes: entry.routes, exports }),
             };
             heard.routes_changed |=
                 self.set(&delta.host, &entry.actor, entry.revision, new, now + REMEMBERED_MS);
@@ -129,6 +135,20 @@ impl Table {
         // Somebody who did not answer a moment ago is better than nobody.
         let candidates = if well.is_empty() { suspects } else { well };
         self.less_busy_of_two(&candidates, dice).map_or(Choice::Nobody, |host| Choice::There(*host))
+    }
+
+    /// Whether an actor runs on a host, in whatever state: who is finishing may still call.
+    pub(crate) fn runs(&self, host: &HostId, actor: &ActorId) -> bool {
+        self.hosts.get(host).is_some_and(|host| host.actors.contains_key(actor))
+    }
+
+    /// What others may call of an actor, by each revision that takes calls now. Nothing: nobody
+    /// serves it.
+    pub(crate) fn exports(&self, actor: &ActorId) -> BTreeMap<SpecHash, Arc<Exports>> {
+        let hosts = self.by_actor.get(actor).into_iter().flatten();
+        let revisions = hosts.filter_map(|host| self.hosts.get(host)?.actors.get(actor)).flatten();
+        let ready = revisions.filter(|(_, entry)| entry.state == ServeState::Ready);
+        ready.map(|(revision, entry)| (*revision, entry.exports.clone())).collect()
     }
 
     /// Nobody answered there, and nothing was begun.
@@ -165,17 +185,12 @@ impl Table {
         for host in silent {
             self.forget(&host, now + REMEMBERED_AFTER_LOSS_MS);
         }
-        let before = self.routes.len();
-        self.routes.retain(|_, announced| match announced {
-            Announced::By(_) => true,
-            Announced::NotAnyMore { until } => now <= *until,
-        });
-        self.routes.len() != before
+        self.routes.sweep(now)
     }
 
     /// All routes, for the listener's own table.
     pub(crate) fn routes(&self) -> impl Iterator<Item = (HttpRoute, ActorId)> {
-        self.routes.keys().cloned()
+        self.routes.iter()
     }
 
     fn is_ready(&self, host: &HostId, actor: &ActorId) -> bool {
@@ -242,40 +257,12 @@ impl Table {
         // First added, then removed: a route that stays is not gone in between.
         let mut changed = false;
         for route in added {
-            changed |= self.announce(route, actor.clone());
+            changed |= self.routes.announce(route, actor.clone());
         }
         for route in old.into_iter().flat_map(|entry| entry.routes) {
-            self.withdraw(route, actor.clone(), known_until);
+            self.routes.withdraw(route, actor.clone(), known_until);
         }
         changed
-    }
-
-    fn announce(&mut self, route: HttpRoute, actor: ActorId) -> bool {
-        use std::collections::btree_map::Entry as Slot;
-        match self.routes.entry((route, actor)) {
-            Slot::Vacant(slot) => {
-                slot.insert(Announced::By(1));
-                true
-            }
-            Slot::Occupied(mut slot) => {
-                let by = match slot.get() {
-                    Announced::By(count) => count + 1,
-                    Announced::NotAnyMore { .. } => 1,
-                };
-                slot.insert(Announced::By(by));
-                false
-            }
-        }
-    }
-
-    fn withdraw(&mut self, route: HttpRoute, actor: ActorId, known_until: Millis) {
-        if let Some(announced) = self.routes.get_mut(&(route, actor)) {
-            *announced = match announced {
-                Announced::By(count) if 1 < *count => Announced::By(*count - 1),
-                Announced::By(_) => Announced::NotAnyMore { until: known_until },
-                Announced::NotAnyMore { until } => Announced::NotAnyMore { until: *until },
-            };
-        }
     }
 
     /// Takes out everything a host announced.

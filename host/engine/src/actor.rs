@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use wasmtime_wasi_config::WasiConfigVariables;
-use wattle_capability::{CallContext, KeyValue, Log, Outbound, StoreScope};
-use wattle_types::ActorId;
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+use wattle_capability::{CallContext, KeyValue, Log, Messaging, Outbound, Secrets, StoreScope};
+use wattle_types::{ActorId, Load};
 
 use crate::call::CallError;
 use crate::config::ActorLimits;
+use crate::limits::{QUEUE_WAIT, RETRY_AFTER};
 use crate::load::Loaded;
 use crate::permits::{Permit, Permits};
 use crate::voice::Allowance;
@@ -23,6 +25,8 @@ pub struct ActorConfig {
     pub keyvalue: Arc<dyn KeyValue>,
     pub scope: StoreScope,
     pub outbound: Arc<dyn Outbound>,
+    pub messaging: Arc<dyn Messaging>,
+    pub secrets: Arc<dyn Secrets>,
     pub log: Arc<dyn Log>,
     pub limits: ActorLimits,
     /// Instances this host is assigned; each serves `limits.concurrency` calls at once.
@@ -51,10 +55,12 @@ pub struct Actor {
 /// What the calls of one actor share.
 pub(crate) struct Core {
     pub(crate) id: ActorId,
-    pub(crate) config: WasiConfigVariables,
+    pub(crate) config: ArcSwap<BTreeMap<String, String>>,
     pub(crate) keyvalue: Arc<dyn KeyValue>,
     pub(crate) scope: StoreScope,
     pub(crate) outbound: Arc<dyn Outbound>,
+    pub(crate) messaging: Arc<dyn Messaging>,
+    pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) log: Arc<dyn Log>,
     pub(crate) limits: ActorLimits,
     pub(crate) allowance: Allowance,
@@ -73,16 +79,18 @@ pub(crate) struct Admitted {
 
 impl Actor {
     pub fn new(loaded: Arc<Loaded>, config: ActorConfig) -> Self {
-        let ActorConfig { id, config, keyvalue, scope, outbound, log, limits, count } = config;
+        let limits = config.limits;
         let core = Core {
-            id,
-            config: config.into_iter().collect(),
-            keyvalue,
-            scope,
-            outbound,
-            log,
+            id: config.id,
+            config: ArcSwap::from_pointee(config.config),
+            keyvalue: config.keyvalue,
+            scope: config.scope,
+            outbound: config.outbound,
+            messaging: config.messaging,
+            secrets: config.secrets,
+            log: config.log,
             allowance: Allowance::default(),
-            permits: Permits::new(count.saturating_mul(limits.concurrency)),
+            permits: Permits::new(config.count.saturating_mul(limits.concurrency)),
             outgoing: Permits::new(limits.outgoing_max),
             limits,
         };
@@ -107,14 +115,37 @@ impl Actor {
         self.core.permits.taken()
     }
 
-    /// A permit of the actor and one of the host, at once or not at all.
-    pub(crate) fn admit(&self, ctx: &CallContext) -> Result<Admitted, CallError> {
+    /// How busy this actor is here; calls that wait for their turn count as running.
+    pub fn load(&self) -> Load {
+        let permits = &self.core.permits;
+        Load { in_flight: permits.taken() + permits.waiting(), limit: permits.limit() }
+    }
+
+    /// What `wasi:config` answers from the next call on. Calls that run go on with what they had.
+    pub fn reconfigure(&self, config: BTreeMap<String, String>) {
+        self.core.config.store(Arc::new(config));
+    }
+
+    /// A permit of the actor and one of the host: for a call from outside after a short wait, for
+    /// one made by a call at once or not at all.
+    ///
+    /// The actor's comes first: who waits for a busy actor must not hold what others could use.
+    pub(crate) async fn admit(&self, ctx: &CallContext) -> Result<Admitted, CallError> {
         let engine = &self.loaded.engine;
-        let host = if ctx.hop == 0 { &engine.permits } else { &engine.nested };
-        let actor = self.core.permits.take().ok_or(CallError::Overloaded { what: "actor" })?;
-        let host = host.take().ok_or(CallError::Overloaded { what: "host" })?;
+        let (actor, host) = if ctx.hop == 0 {
+            let until = ctx.deadline.min(Instant::now() + QUEUE_WAIT);
+            let actor = self.core.permits.wait(until).await.ok_or(overloaded("actor"))?;
+            (actor, engine.permits.wait(until).await.ok_or(overloaded("host"))?)
+        } else {
+            let actor = self.core.permits.take().ok_or(overloaded("actor"))?;
+            (actor, engine.nested.take().ok_or(overloaded("host"))?)
+        };
         Ok(Admitted { _actor: actor, _host: host })
     }
+}
+
+fn overloaded(what: &'static str) -> CallError {
+    CallError::Overloaded { what, retry_after: RETRY_AFTER }
 }
 
 impl fmt::Debug for Actor {

@@ -11,7 +11,7 @@ use crate::call::{Call, CallError};
 ///
 /// As [`Actor::http`].
 pub async fn instantiate_and_drop(actor: &Actor, ctx: CallContext) -> Result<(), CallError> {
-    let admitted = actor.admit(&ctx)?;
+    let admitted = actor.admit(&ctx).await?;
     let pre = actor.loaded().pre().clone();
     let call = Call::new(actor, ctx, admitted);
     call.drive(async move |store| pre.instantiate_async(store).await.map(drop)).await
@@ -23,7 +23,7 @@ pub async fn instantiate_and_drop(actor: &Actor, ctx: CallContext) -> Result<(),
 ///
 /// As [`Actor::http`]; [`CallError::Trap`] where the component has no such export.
 pub async fn greet(actor: &Actor, ctx: CallContext, name: &str) -> Result<String, CallError> {
-    let admitted = actor.admit(&ctx)?;
+    let admitted = actor.admit(&ctx).await?;
     let pre = actor.loaded().pre().clone();
     let call = Call::new(actor, ctx, admitted);
     call.drive(async move |store| {

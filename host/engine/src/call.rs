@@ -24,7 +24,10 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wattle_capability::{Body, CallContext};
 
 use crate::actor::{Actor, Admitted};
+use crate::import::Unanswered;
+use crate::limits::RETRY_AFTER;
 use crate::outgoing::into_guest;
+use crate::packed::Misfit;
 use crate::reply::{self, Reply};
 use crate::state::{self, Ongoing, State};
 
@@ -34,13 +37,22 @@ use crate::state::{self, Ongoing, State};
 pub enum CallError {
     /// Not begun: the same call may go to another host at once.
     #[error("the {what} runs as many calls as it may")]
-    Overloaded { what: &'static str },
+    Overloaded { what: &'static str, retry_after: Duration },
     #[error("the deadline passed {}", if *begun { "while the call ran" } else { "before the call began" })]
     DeadlineExceeded { begun: bool },
     #[error("the component does not export wasi:http/incoming-handler")]
     NotHttp,
+    #[error("the component does not export wasmcloud:messaging/handler")]
+    NoHandler,
     #[error("the request cannot be given to a component: {reason}")]
     BadRequest { reason: String },
+    /// Not begun, as the two after it: another revision of the actor may have it.
+    #[error("the component does not export that function")]
+    NoSuchFunction,
+    #[error("the function's signature is another than the caller was built with")]
+    WrongSignature,
+    #[error("the arguments are not of the function's types: {reason}")]
+    BadArguments { reason: String },
     /// The guest did something it may not, or gave up: `unreachable`, out of bounds, stack
     /// overflow.
     #[error("the component trapped: {reason}")]
@@ -57,6 +69,10 @@ pub enum CallError {
     /// The guest answered with an error of `wasi:http` instead of a response.
     #[error("the component answered with an error: {error}")]
     Answered { error: String },
+    /// A call that the guest made did not come about, its declared type has no room for such an
+    /// error, and so the guest ended there.
+    #[error("a call it made failed: {message}")]
+    Mesh { code: &'static str, message: String },
     /// A defect of ours.
     #[error("the host failed: {reason}")]
     Internal { reason: String },
@@ -69,12 +85,17 @@ impl CallError {
             Self::Overloaded { .. } => "WT-ENGINE-OVERLOADED",
             Self::DeadlineExceeded { .. } => "WT-ENGINE-DEADLINE",
             Self::NotHttp => "WT-ENGINE-NOT-HTTP",
+            Self::NoHandler => "WT-ENGINE-NO-HANDLER",
             Self::BadRequest { .. } => "WT-ENGINE-BAD-REQUEST",
+            Self::NoSuchFunction => "WT-ENGINE-NO-SUCH-FUNCTION",
+            Self::WrongSignature => "WT-ENGINE-WRONG-SIGNATURE",
+            Self::BadArguments { .. } => "WT-ENGINE-BAD-ARGUMENTS",
             Self::Trap { .. } => "WT-ENGINE-TRAP",
             Self::Memory { .. } => "WT-ENGINE-MEMORY",
             Self::Exit { .. } => "WT-ENGINE-EXIT",
             Self::NoAnswer => "WT-ENGINE-NO-ANSWER",
             Self::Answered { .. } => "WT-ENGINE-ANSWERED",
+            Self::Mesh { code, .. } => code,
             Self::Internal { .. } => "WT-ENGINE-INTERNAL",
         }
     }
@@ -82,7 +103,13 @@ impl CallError {
     /// Whether the guest may have done something. If not, the same call may be made elsewhere.
     pub fn begun(&self) -> bool {
         match self {
-            Self::Overloaded { .. } | Self::NotHttp | Self::BadRequest { .. } => false,
+            Self::Overloaded { .. }
+            | Self::NotHttp
+            | Self::NoHandler
+            | Self::BadRequest { .. }
+            | Self::NoSuchFunction
+            | Self::WrongSignature
+            | Self::BadArguments { .. } => false,
             Self::DeadlineExceeded { begun } => *begun,
             _ => true,
         }
@@ -93,15 +120,16 @@ impl CallError {
         match self {
             Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
-            Self::NotHttp => StatusCode::NOT_FOUND,
-            Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
-            Self::Answered { .. } => StatusCode::BAD_GATEWAY,
+            Self::NotHttp | Self::NoHandler | Self::NoSuchFunction => StatusCode::NOT_FOUND,
+            Self::BadRequest { .. } | Self::BadArguments { .. } => StatusCode::BAD_REQUEST,
+            Self::WrongSignature => StatusCode::CONFLICT,
+            Self::Answered { .. } | Self::Mesh { .. } => StatusCode::BAD_GATEWAY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// How long a client that was refused under load should wait.
-    pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+    pub const RETRY_AFTER: Duration = RETRY_AFTER;
 }
 
 impl Actor {
@@ -125,7 +153,7 @@ impl Actor {
         if ctx.deadline <= now {
             return Err(CallError::DeadlineExceeded { begun: false });
         }
-        let admitted = self.admit(&ctx)?;
+        let admitted = self.admit(&ctx).await?;
         let expected = reply::Expected::to(request.method());
         let mut call = Call::new(self, ctx, admitted);
 
@@ -222,8 +250,18 @@ fn classify(error: &wasmtime::Error, state: &State) -> CallError {
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return CallError::Exit { status: exit.0 };
     }
+    if let Some(Unanswered { code, message }) = error.downcast_ref() {
+        return CallError::Mesh { code, message: message.clone() };
+    }
+    if let Some(Misfit { args, reason }) = error.downcast_ref() {
+        let reason = reason.to_string();
+        return match args {
+            true => CallError::BadArguments { reason },
+            false => CallError::Mesh { code: "WT-ENGINE-CALLEE-FAILED", message: reason },
+        };
+    }
     if error.is::<PoolConcurrencyLimitError>() {
-        return CallError::Overloaded { what: "host" };
+        return CallError::Overloaded { what: "host", retry_after: RETRY_AFTER };
     }
     if let Some(refused) = state.meter.refused() {
         return CallError::Memory { wanted: refused.wanted, limit: refused.limit };

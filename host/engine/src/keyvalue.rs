@@ -1,15 +1,18 @@
-//! `wasi:keyvalue` for guests: the generated traits, over whatever store the actor is bound to.
+//! `wasi:keyvalue` for guests: the generated traits of both drafts, over whatever store the actor
+//! is bound to. The older draft is here, what differs in the newer one in [`draft2`].
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
+use wasmtime::component::{Linker, Resource, ResourceTableError};
 use wattle_capability::keyvalue::{Limited, Timely};
-use wattle_capability::{Bucket, CallContext, KvError};
+use wattle_capability::{Bucket, KvError};
 use wattle_types::StoreName;
 
-use crate::actor::Core;
-use crate::bindings::wasi::keyvalue::{atomics, batch, store};
+use crate::bindings::wasi::keyvalue0_2_0_draft::{atomics, batch, store};
+use crate::state::{HasView, State, View};
+
+pub(crate) mod draft2;
 
 /// A bucket that a guest has opened.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it as public")]
@@ -35,23 +38,17 @@ impl From<ResourceTableError> for Failure {
     }
 }
 
-/// The stores of the actor that is being called.
-pub(crate) struct Stores<'a> {
-    pub(crate) table: &'a mut ResourceTable,
-    pub(crate) actor: &'a Core,
-    pub(crate) ctx: &'a CallContext,
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    store::add_to_linker::<_, HasView>(linker, State::view)?;
+    atomics::add_to_linker::<_, HasView>(linker, State::view)?;
+    batch::add_to_linker::<_, HasView>(linker, State::view)?;
+    draft2::add_to_linker(linker)
 }
 
 type Handle = Resource<OpenBucket>;
 
-impl Stores<'_> {
-    fn bucket(&self, handle: &Handle) -> Result<Arc<dyn Bucket>, Failure> {
-        Ok(self.table.get(handle)?.0.clone())
-    }
-}
-
-impl store::Host for Stores<'_> {
-    async fn open(&mut self, identifier: String) -> Result<Handle, Failure> {
+impl View<'_> {
+    async fn open_bucket(&mut self, identifier: &str) -> Result<Handle, Failure> {
         // What is not a name cannot be the name of a store; it is not worth a different error.
         let name: StoreName = identifier.parse().map_err(|_| KvError::NoSuchStore)?;
         let opened = self.actor.keyvalue.open(&self.actor.scope, &name).await?;
@@ -59,6 +56,20 @@ impl store::Host for Stores<'_> {
         let timely = Timely::new(opened, limits.keyvalue_wait, self.ctx.deadline);
         let bucket = Arc::new(Limited::new(Arc::new(timely), limits.keyvalue));
         Ok(self.table.push(OpenBucket(bucket))?)
+    }
+
+    fn bucket(&self, handle: &Handle) -> Result<Arc<dyn Bucket>, Failure> {
+        Ok(self.table.get(handle)?.0.clone())
+    }
+}
+
+fn as_bytes(entries: Vec<(String, Vec<u8>)>) -> Vec<(String, Bytes)> {
+    entries.into_iter().map(|(key, value)| (key, value.into())).collect()
+}
+
+impl store::Host for View<'_> {
+    async fn open(&mut self, identifier: String) -> Result<Handle, Failure> {
+        self.open_bucket(&identifier).await
     }
 
     fn convert_error(&mut self, failure: Failure) -> wasmtime::Result<store::Error> {
@@ -71,7 +82,7 @@ impl store::Host for Stores<'_> {
     }
 }
 
-impl store::HostBucket for Stores<'_> {
+impl store::HostBucket for View<'_> {
     async fn get(&mut self, handle: Handle, key: String) -> Result<Option<Vec<u8>>, Failure> {
         let value = self.bucket(&handle)?.get(&key).await?;
         Ok(value.map(Vec::from))
@@ -104,13 +115,13 @@ impl store::HostBucket for Stores<'_> {
     }
 }
 
-impl atomics::Host for Stores<'_> {
+impl atomics::Host for View<'_> {
     async fn increment(&mut self, handle: Handle, key: String, delta: u64) -> Result<u64, Failure> {
         Ok(self.bucket(&handle)?.increment(&key, delta).await?)
     }
 }
 
-impl batch::Host for Stores<'_> {
+impl batch::Host for View<'_> {
     async fn get_many(
         &mut self,
         handle: Handle,
@@ -126,8 +137,7 @@ impl batch::Host for Stores<'_> {
         handle: Handle,
         entries: Vec<(String, Vec<u8>)>,
     ) -> Result<(), Failure> {
-        let entries = entries.into_iter().map(|(key, value)| (key, Bytes::from(value))).collect();
-        Ok(self.bucket(&handle)?.set_many(entries).await?)
+        Ok(self.bucket(&handle)?.set_many(as_bytes(entries)).await?)
     }
 
     async fn delete_many(&mut self, handle: Handle, keys: Vec<String>) -> Result<(), Failure> {

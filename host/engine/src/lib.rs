@@ -9,29 +9,40 @@
 //! answer ends the call. Besides these the crate has one OS thread, the ticker of epochs.
 //!
 //! In reading order: what it is given (`config`, `limits`); the engine and how a component gets in
-//! (`engine`, `profile`, `shape`, `load`, `cache`); one actor and one call (`actor`, `call`, `reply`,
-//! `permits`, `lane`, `meter`); what guests see (`state`, `keyvalue`, `logging`, `voice`, `outgoing`,
-//! `bindings`).
+//! (`engine`, `profile`, `shape`, `offered`, `load`, `cache`); one actor and one call (`actor`, `call`, `reply`,
+//! `permits`, `lane`, `meter`); what guests see (`state`, `keyvalue`, `messaging`, `secrets`, `settings`,
+//! `bus`, `logging`, `voice`, `outgoing`, `bindings`).
 
 pub mod actor;
 pub mod bench;
 mod bindings;
+mod bus;
 pub mod cache;
 pub mod call;
 pub mod config;
 pub mod engine;
+mod import;
+mod invoke;
 mod keyvalue;
 mod lane;
 pub mod limits;
+mod link;
 pub mod load;
 mod logging;
+mod messaging;
 mod meter;
+pub mod offered;
 mod outgoing;
+mod packed;
 pub mod permits;
 mod profile;
 mod reply;
+mod secrets;
+mod settings;
 mod shape;
+mod signature;
 mod state;
+mod stream;
 mod ticker;
 mod voice;
 

@@ -57,12 +57,21 @@ pub const OUTGOING_WAIT: Duration = Duration::from_secs(10);
 /// can still answer.
 pub const KEYVALUE_WAIT: Duration = Duration::from_secs(5);
 
+/// How long a secret may take, for the same reason.
+pub const SECRET_WAIT: Duration = Duration::from_secs(5);
+
+/// Interfaces for which one call may choose a link by name.
+pub const LINK_NAMES_MAX: usize = 64;
+
 /// What one call may say in all, and in one line.
 pub const LOG_BYTES_PER_CALL: usize = 64 << 10;
 pub const LOG_LINE_BYTES_MAX: usize = 8 << 10;
 
 /// What one actor may say on this host in a second, over all its calls.
 pub const LOG_BYTES_PER_SECOND: usize = 1 << 20;
+
+/// Parts of all signatures of one component together, written out.
+pub const SIGNATURE_TYPES_MAX: usize = 65_536;
 
 /// A component file.
 pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
@@ -76,6 +85,13 @@ pub const CACHE_BYTES_MAX: u64 = 2 << 30;
 /// Calls a host runs at once, and those more that are kept for calls made by calls.
 pub const PERMITS_DEFAULT: u32 = 256;
 pub const NESTED_PERMITS_DEFAULT: u32 = 64;
+
+/// How long a call from outside may wait for a permit. What waits longer under overload is mostly
+/// work for somebody who has gone; what comes in a burst is through in less.
+pub const QUEUE_WAIT: Duration = Duration::from_millis(100);
+
+/// When a caller that was refused under load should come back.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// More would not fit the maps a process may have (`vm.max_map_count`): a stack takes two.
 pub const PERMITS_CEILING: u32 = 4_096;
@@ -91,7 +107,7 @@ pub const KEEP_STACK_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
-    use wattle_capability::{call, keyvalue};
+    use wattle_capability::{call, keyvalue, messaging, secrets};
 
     use super::*;
 
@@ -101,6 +117,7 @@ mod tests {
         let rows: Vec<Vec<&str>> =
             page.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
         let stores = keyvalue::Limits::default();
+        let messages = messaging::Limits::default();
         let trust = wattle_trust::Limits::default();
         let bytes = |bytes: usize| match bytes {
             gib if gib % (1 << 30) == 0 => format!("{} GiB", gib >> 30),
@@ -135,10 +152,17 @@ mod tests {
             ("bytes of a batch", bytes(stores.batch_bytes_max)),
             ("keys of a page", keyvalue::PAGE_KEYS_MAX.to_string()),
             ("one operation", s(KEYVALUE_WAIT)),
+            ("a subject", format!("{} bytes", messages.subject_bytes_max)),
+            ("a message", bytes(messages.body_bytes_max)),
+            ("a secret", bytes(secrets::SECRET_BYTES_MAX)),
+            ("wait for a secret", s(SECRET_WAIT)),
+            ("interfaces for which a call chooses a link", LINK_NAMES_MAX.to_string()),
             ("calls from outside at once", PERMITS_DEFAULT.to_string()),
             ("calls made by calls at once", NESTED_PERMITS_DEFAULT.to_string()),
             ("both together", PERMITS_CEILING.to_string()),
+            ("wait of a call from outside for its turn", format!("{} ms", QUEUE_WAIT.as_millis())),
             ("a component file that is compiled", bytes(COMPONENT_BYTES_MAX)),
+            ("parts of a component's signatures", SIGNATURE_TYPES_MAX.to_string()),
             ("components compiled at once", COMPILES_MAX.to_string()),
             ("the compile cache", bytes(CACHE_BYTES_MAX as usize)),
             ("memory a slot keeps between calls", bytes(KEEP_MEMORY_BYTES)),

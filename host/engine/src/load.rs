@@ -10,17 +10,24 @@ use rayon::ThreadPool;
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wattle_capability::Invocation;
 use wattle_tasks::Chain;
 use wattle_trust::{Claims, VerifiedComponent};
 use wattle_types::Digest;
+use wattle_value::Signatures;
 
+use crate::bindings::told::ToldPre;
 use crate::cache::{Cache, Miss};
+use crate::call::CallError;
 use crate::engine::{Engine, Shared};
 use crate::limits;
+use crate::link::{Linked, NotLinked};
 use crate::shape::{Shape, Unfit};
 use crate::state::State;
 
+pub use crate::link::Unlinkable;
 pub use crate::shape::Missing;
+pub use crate::signature::Uncarried;
 
 /// What can go wrong between a verified file and an actor that can be called.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +44,15 @@ pub enum LoadError {
     Malformed { digest: Digest, reason: String },
     #[error("{digest} has {len} bytes, and this host compiles at most {max}")]
     TooLarge { digest: Digest, len: usize, max: usize },
-    #[error("{digest} imports what nobody provides: {}", Listed(missing))]
+    #[error("{digest} cannot run here: {}", Listed(missing, ". "))]
     Unprovided { digest: Digest, missing: Vec<Missing> },
+    #[error("{digest} imports what no link can serve: {}", Listed(imports, ", "))]
+    Unlinkable { digest: Digest, imports: Vec<Unlinkable> },
+    #[error(
+        "{digest} uses async, streams or futures, which need WASI 0.3; hosts here run 0.2, so build \
+         it for wasm32-wasip2"
+    )]
+    Async { digest: Digest },
     #[error("{digest} could not be compiled")]
     Compile { digest: Digest, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the compiler panicked over {digest}")]
@@ -56,6 +70,8 @@ impl LoadError {
             Self::Malformed { .. } => "WT-ENGINE-MALFORMED",
             Self::TooLarge { .. } => "WT-ENGINE-TOO-LARGE",
             Self::Unprovided { .. } => "WT-ENGINE-IMPORT",
+            Self::Unlinkable { .. } => "WT-ENGINE-UNLINKABLE",
+            Self::Async { .. } => "WT-ENGINE-ASYNC",
             Self::Compile { .. } => "WT-ENGINE-COMPILE",
             Self::CompilerPanic { .. } => "WT-ENGINE-COMPILER-PANIC",
             Self::Link { .. } => "WT-ENGINE-LINK",
@@ -63,13 +79,13 @@ impl LoadError {
     }
 }
 
-struct Listed<'a>(&'a [Missing]);
+struct Listed<'a, T>(&'a [T], &'static str);
 
-impl fmt::Display for Listed<'_> {
+impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, missing) in self.0.iter().enumerate() {
-            let comma = if n == 0 { "" } else { ", " };
-            write!(f, "{comma}{missing}")?;
+        for (n, import) in self.0.iter().enumerate() {
+            let between = if n == 0 { "" } else { self.1 };
+            write!(f, "{between}{import}")?;
         }
         Ok(())
     }
@@ -89,8 +105,7 @@ pub struct Loaded {
     claims: Claims,
     imports: Vec<String>,
     origin: Origin,
-    pre: InstancePre<State>,
-    proxy: Option<ProxyPre<State>>,
+    linked: Linked,
 }
 
 impl Loaded {
@@ -104,7 +119,34 @@ impl Loaded {
 
     /// Whether it can answer HTTP: it exports `wasi:http/incoming-handler` 0.2.
     pub fn exports_http(&self) -> bool {
-        self.proxy.is_some()
+        self.linked.proxy.is_some()
+    }
+
+    /// Whether it can be told messages: it exports `wasmcloud:messaging/handler` 0.2.
+    pub fn exports_messaging(&self) -> bool {
+        self.linked.told.is_some()
+    }
+
+    /// What others can call of it. Functions whose values cannot be carried are not among them.
+    pub fn signatures(&self) -> &Signatures {
+        &self.linked.signatures
+    }
+
+    /// What it imports and this host does not provide itself: its links must lead to an actor that
+    /// exports it.
+    pub fn linkable(&self) -> &Signatures {
+        &self.linked.linkable
+    }
+
+    /// Whether the arguments of a call that came from elsewhere are what its function takes. One
+    /// made by an actor of this host needs no check: the engine that wrote it reads it.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoSuchFunction`] and [`CallError::BadArguments`].
+    pub fn check(&self, invocation: &Invocation) -> Result<(), CallError> {
+        let Invocation { callee, args, streams } = invocation;
+        self.linked.check(callee, args, streams.len())
     }
 
     /// The interfaces it imports, as it names them.
@@ -116,12 +158,20 @@ impl Loaded {
         self.origin
     }
 
+    pub(crate) fn linked(&self) -> &Linked {
+        &self.linked
+    }
+
     pub(crate) fn pre(&self) -> &InstancePre<State> {
-        &self.pre
+        &self.linked.pre
     }
 
     pub(crate) fn proxy(&self) -> Option<&ProxyPre<State>> {
-        self.proxy.as_ref()
+        self.linked.proxy.as_ref()
+    }
+
+    pub(crate) fn told(&self) -> Option<&ToldPre<State>> {
+        self.linked.told.as_ref()
     }
 }
 
@@ -237,24 +287,20 @@ impl Engine {
         verified: &VerifiedComponent,
     ) -> Result<Loaded, LoadError> {
         let digest = verified.digest();
-        let failed = |error: wasmtime::Error| LoadError::Link {
-            digest,
-            source: error.into_boxed_dyn_error(),
+        let failed = |error| match error {
+            NotLinked::Unlinkable(imports) => LoadError::Unlinkable { digest, imports },
+            NotLinked::Failed(error) => {
+                LoadError::Link { digest, source: error.into_boxed_dyn_error() }
+            }
         };
-        let pre = self.shared.linker.instantiate_pre(component).map_err(failed)?;
-        let is_http = |export: &String| export.starts_with("wasi:http/incoming-handler@0.2.");
-        let proxy = match shape.exports.iter().any(is_http) {
-            true => Some(ProxyPre::new(pre.clone()).map_err(failed)?),
-            false => None,
-        };
+        let linked = Linked::new(&self.shared, component, &shape).map_err(failed)?;
         Ok(Loaded {
             engine: self.shared.clone(),
             digest,
             claims: verified.claims().clone(),
             imports: shape.imports,
             origin,
-            pre,
-            proxy,
+            linked,
         })
     }
 }
@@ -290,8 +336,13 @@ impl Shared {
     fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Component, LoadError> {
         let started = std::time::Instant::now();
         let made = self.loader.compilers.install(|| Component::new(&self.wasmtime, bytes));
-        let made = made
-            .map_err(|error| LoadError::Compile { digest, source: error.into_boxed_dyn_error() })?;
+        let made = made.map_err(|error| {
+            // The validator has no other way to say which of the proposals was missing.
+            if format!("{error:#}").contains("component model async") {
+                return LoadError::Async { digest };
+            }
+            LoadError::Compile { digest, source: error.into_boxed_dyn_error() }
+        })?;
         tracing::info!(%digest, bytes = bytes.len(), took = ?started.elapsed(), "compiled");
         Ok(made)
     }

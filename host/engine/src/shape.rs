@@ -6,6 +6,9 @@
 use std::fmt;
 
 use wasmparser::{ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload};
+use wattle_types::InterfaceName;
+
+use crate::offered;
 
 /// The outside of a component.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,12 +30,12 @@ pub(crate) enum Unfit {
 pub struct Missing {
     pub name: String,
     /// What the author of the component, or of the manifest, can do about it.
-    pub help: &'static str,
+    pub help: String,
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.help)
+        write!(f, "component imports {}; {}", self.name, self.help)
     }
 }
 
@@ -76,100 +79,22 @@ impl Shape {
         Ok(shape)
     }
 
-    /// Every import that this host does not provide.
+    /// Every import that this host does not provide and no link can lead to.
     pub(crate) fn missing(&self) -> Vec<Missing> {
-        let missing = self.imports.iter().filter(|name| !is_provided(name));
-        missing.map(|name| Missing { name: name.clone(), help: help(name) }).collect()
+        let helpless =
+            |name: &&String| !offered::provides(name) && offered::linkable(name).is_none();
+        let missing = self.imports.iter().filter(helpless);
+        missing.map(|name| Missing { name: name.clone(), help: offered::help(name) }).collect()
+    }
+
+    /// The imports that links may lead to other actors.
+    pub(crate) fn linkable(&self) -> impl Iterator<Item = InterfaceName> {
+        self.imports.iter().filter_map(|name| offered::linkable(name))
     }
 }
 
 fn malformed(error: &wasmparser::BinaryReaderError) -> Unfit {
     Unfit::Malformed(error.to_string())
-}
-
-/// Interfaces that a component may import in any 0.2.x.
-const WASI_0_2: &[&str] = &[
-    "wasi:cli/environment",
-    "wasi:cli/exit",
-    "wasi:cli/stderr",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/terminal-input",
-    "wasi:cli/terminal-output",
-    "wasi:cli/terminal-stderr",
-    "wasi:cli/terminal-stdin",
-    "wasi:cli/terminal-stdout",
-    "wasi:clocks/monotonic-clock",
-    "wasi:clocks/wall-clock",
-    "wasi:filesystem/preopens",
-    "wasi:filesystem/types",
-    "wasi:http/outgoing-handler",
-    "wasi:http/types",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
-    "wasi:random/insecure",
-    "wasi:random/insecure-seed",
-    "wasi:random/random",
-    "wasi:sockets/instance-network",
-    "wasi:sockets/ip-name-lookup",
-    "wasi:sockets/network",
-    "wasi:sockets/tcp",
-    "wasi:sockets/tcp-create-socket",
-    "wasi:sockets/udp",
-    "wasi:sockets/udp-create-socket",
-];
-
-/// Interfaces whose version is a draft, which matches only as it is.
-const DRAFTS: &[&str] = &[
-    "wasi:config/store@0.2.0-rc.1",
-    "wasi:keyvalue/atomics@0.2.0-draft",
-    "wasi:keyvalue/batch@0.2.0-draft",
-    "wasi:keyvalue/store@0.2.0-draft",
-    "wasi:logging/logging",
-    "wasi:logging/logging@0.1.0-draft",
-];
-
-fn is_provided(import: &str) -> bool {
-    if DRAFTS.contains(&import) {
-        return true;
-    }
-    let Some((interface, version)) = import.split_once('@') else { return false };
-    let patch = version.strip_prefix("0.2.").unwrap_or_default();
-    let is_patch = !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit());
-    is_patch && WASI_0_2.contains(&interface)
-}
-
-fn help(import: &str) -> &'static str {
-    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
-    let same = |provided: &&str| provided.split('@').next() == Some(interface);
-    if DRAFTS.iter().any(same) {
-        return match interface {
-            "wasi:config/store" => "another version; this host has 0.2.0-rc.1",
-            _ if interface.starts_with("wasi:keyvalue/") => {
-                "another version; this host has \
-                0.2.0-draft"
-            }
-            _ => "another version; this host has 0.1.0-draft",
-        };
-    }
-    if interface.starts_with("wasi:") && version.starts_with("0.3.") {
-        return "WASI 0.3 is not supported here; build for wasm32-wasip2";
-    }
-    if WASI_0_2.contains(&interface) {
-        return "another version; this host has WASI 0.2";
-    }
-    match import.split(['/', '@']).next().unwrap_or(import) {
-        "wasi:blobstore"
-        | "wasi:messaging"
-        | "wasmcloud:messaging"
-        | "wasmcloud:postgres"
-        | "wasmcloud:secrets"
-        | "wasmcloud:bus"
-        | "wasi:config"
-        | "wasi:keyvalue" => "this host has no provider for it",
-        _ => "compose the component with one that exports it, with `wac plug`",
-    }
 }
 
 #[cfg(test)]
@@ -206,14 +131,15 @@ mod tests {
             ("wasi:io/streams@0.2.0", None),
             ("wasi:io/streams@0.2.12", None),
             ("wasi:keyvalue/store@0.2.0-draft", None),
-            ("wasi:keyvalue/store@0.2.0-draft2", Some("0.2.0-draft")),
-            ("wasi:config/store@0.2.0-draft", Some("0.2.0-rc.1")),
+            ("wasi:keyvalue/store@0.2.0-draft3", Some("offer 0.2.0-draft and 0.2.0-draft2")),
+            ("wasi:keyvalue/watcher@0.2.0-draft", Some("wasi:keyvalue/store of that package")),
+            ("wasi:config/store@0.2.0-draft", None),
             ("wasi:logging/logging", None),
-            ("wasi:logging/logging@0.1.0-draft", None),
-            ("wasi:http/types@0.3.0", Some("wasm32-wasip2")),
-            ("wasi:io/streams@0.2.0-rc-2023-11-10", Some("WASI 0.2")),
+            ("wasi:logging/logging@0.2.0", Some("offer it without a version and 0.1.0-draft")),
+            ("wasi:http/types@0.3.0", Some("hosts here offer 0.2.12")),
+            ("wasi:io/streams@0.2.0-rc-2023-11-10", Some("hosts here offer 0.2.12")),
             ("wasi:blobstore/blobstore@0.2.0-draft", Some("no provider")),
-            ("acme:billing/invoices@1.0.0", Some("wac plug")),
+            ("acme:billing/invoices@1.0.0", None),
             ("greet", Some("wac plug")),
         ];
         let names = imports.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -224,7 +150,9 @@ mod tests {
             expected.iter().map(|(name, _)| *name).collect::<Vec<_>>()
         });
         for (missing, (name, help)) in missing.iter().zip(expected) {
-            assert!(missing.help.contains(help), "{name}: {}", missing.help);
+            let said = missing.to_string();
+            assert!(said.starts_with(&format!("component imports {name}; ")), "{said}");
+            assert!(said.contains(help), "{said}");
         }
     }
 }

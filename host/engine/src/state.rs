@@ -3,24 +3,24 @@
 //! WASI 0.2 is all there, and none of it is granted: no arguments, no environment, no folders, no
 //! sockets, nothing on standard input. Output is heard as log lines.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wattle_capability::CallContext;
 use wattle_capability::log::{Level, Source};
+use wattle_types::LinkName;
 
 use crate::actor::Core;
-use crate::bindings::wasi::keyvalue::{atomics, batch, store};
-use crate::keyvalue::Stores;
+use crate::bus::{self, LinkNames};
 use crate::meter::Meter;
 use crate::outgoing::Outgoing;
 use crate::voice::{Speaker, Voice};
-use crate::{limits, logging};
+use crate::{keyvalue, limits, logging, messaging, secrets, settings};
 
 /// One call, for what may outlive its store: requests it sent whose bodies are still read.
 #[derive(Debug)]
@@ -49,6 +49,9 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) meter: Meter,
     pub(crate) voice: Voice,
+    /// As it was when the call began.
+    pub(crate) config: Arc<BTreeMap<String, String>>,
+    links: LinkNames,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outgoing: Outgoing,
@@ -73,6 +76,8 @@ impl State {
             table,
             meter: Meter::new(actor.limits.memory_bytes_max),
             voice,
+            config: actor.config.load_full(),
+            links: LinkNames::default(),
             wasi: wasi.build(),
             http,
             outgoing: Outgoing::new(actor.clone(), ongoing.clone()),
@@ -81,8 +86,23 @@ impl State {
         }
     }
 
-    fn stores(&mut self) -> Stores<'_> {
-        Stores { table: &mut self.table, actor: &self.actor, ctx: &self.ongoing.ctx }
+    /// Who is running here, for calls that leave.
+    pub(crate) fn caller(&self) -> (Arc<Core>, Arc<Ongoing>) {
+        (self.actor.clone(), self.ongoing.clone())
+    }
+
+    /// The name of the link by which calls of this interface leave; `path` is without a version.
+    pub(crate) fn link_for(&self, path: &str) -> LinkName {
+        self.links.of(path).clone()
+    }
+
+    pub(crate) fn view(&mut self) -> View<'_> {
+        View {
+            table: &mut self.table,
+            links: &mut self.links,
+            actor: &self.actor,
+            ctx: &self.ongoing.ctx,
+        }
     }
 }
 
@@ -95,25 +115,32 @@ pub(crate) fn store(engine: &Engine, actor: Arc<Core>, ongoing: Arc<Ongoing>) ->
     store
 }
 
-/// Everything a guest can import on this host; `shape` knows the same by name.
+/// Everything a guest can import on this host; `offered` knows the same by name.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi_config::add_to_linker(&mut linker, |state: &mut State| {
-        WasiConfig::from(&state.actor.config)
-    })?;
-    store::add_to_linker::<_, HasStores>(&mut linker, State::stores)?;
-    atomics::add_to_linker::<_, HasStores>(&mut linker, State::stores)?;
-    batch::add_to_linker::<_, HasStores>(&mut linker, State::stores)?;
+    settings::add_to_linker(&mut linker)?;
+    keyvalue::add_to_linker(&mut linker)?;
+    messaging::add_to_linker(&mut linker)?;
+    secrets::add_to_linker(&mut linker)?;
+    bus::add_to_linker(&mut linker)?;
     logging::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
-struct HasStores;
+/// What the host functions of a capability see of the call they are part of.
+pub(crate) struct View<'a> {
+    pub(crate) table: &'a mut ResourceTable,
+    pub(crate) links: &'a mut LinkNames,
+    pub(crate) actor: &'a Core,
+    pub(crate) ctx: &'a CallContext,
+}
 
-impl HasData for HasStores {
-    type Data<'a> = Stores<'a>;
+pub(crate) struct HasView;
+
+impl HasData for HasView {
+    type Data<'a> = View<'a>;
 }
 
 impl WasiView for State {

@@ -114,6 +114,34 @@ impl Bucket for NatsBucket {
         }
     }
 
+    /// Ends when it is known, as an increment does.
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&Bytes>,
+        value: Bytes,
+    ) -> Result<bool, KvError> {
+        let encoded = key::encode(key);
+        let mut pauses = Backoff::new(CONTENTION_PAUSE_MIN, CONTENTION_PAUSE_MAX);
+        loop {
+            let stored = self.bucket.get(&encoded).await.map_err(|error| told(&error))?;
+            if stored.as_ref().and_then(|stored| stored.value()) != expected {
+                return Ok(false);
+            }
+            let expect = Expect::unchanged(stored.as_ref());
+            let written = self.bucket.put_if(&encoded, value.clone(), expect).await;
+            match written.map_err(|error| told(&error))? {
+                WriteOutcome::Ok(_) => return Ok(true),
+                // Somebody else wrote, or is about to; perhaps the same value.
+                WriteOutcome::Conflict | WriteOutcome::InFlight => {
+                    tokio::time::sleep(pauses.pause()).await;
+                }
+                WriteOutcome::Unknown => return Err(KvError::Timeout),
+                WriteOutcome::Refused(refusal) => return Err(refused(&refusal)),
+            }
+        }
+    }
+
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, KvError> {
         let gets: Vec<_> = keys.iter().map(|key| self.get(key)).collect();
         stream::iter(gets).buffered(BATCH_AT_ONCE).try_collect().await

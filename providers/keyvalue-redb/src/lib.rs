@@ -148,6 +148,16 @@ impl Bucket for RedbBucket {
         self.file.writer.apply(Change::Increment(self.entry(key), delta)).await
     }
 
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&Bytes>,
+        value: Bytes,
+    ) -> Result<bool, KvError> {
+        let swap = Change::Swap(self.entry(key), expected.cloned(), value);
+        Ok(self.file.writer.apply(swap).await? == 1)
+    }
+
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, KvError> {
         let entries: Vec<String> = keys.iter().map(|key| self.entry(key)).collect();
         self.read(move |table| entries.iter().map(|entry| value(table, entry)).collect()).await

@@ -23,6 +23,8 @@ pub(crate) enum Change {
     Set(Vec<(String, Bytes)>),
     Delete(Vec<String>),
     Increment(String, u64),
+    /// An entry, what it must hold, and what it holds afterwards.
+    Swap(String, Option<Bytes>, Bytes),
 }
 
 #[derive(Debug)]
@@ -48,7 +50,8 @@ impl Writer {
         Ok(Self { requests: Some(requests), thread: Some(thread) })
     }
 
-    /// Returns when the change is on disk; for an increment with the sum, otherwise with 0.
+    /// Returns when the change is on disk: for an increment with the sum, for a swap with 1 if it was
+    /// done, otherwise with 0.
     pub(crate) async fn apply(&self, change: Change) -> Result<u64, KvError> {
         let stopped = || KvError::Other("the store has stopped".to_owned());
         let (reply, answer) = oneshot::channel();
@@ -119,6 +122,15 @@ fn apply(
                 table.insert(entry.as_str(), sum.to_string().as_bytes())?;
             }
             return Ok(sum);
+        }
+        Change::Swap(entry, expected, value) => {
+            let held = table.get(entry.as_str())?;
+            let as_expected = held.as_ref().map(|held| held.value()) == expected.as_deref();
+            drop(held);
+            if as_expected {
+                table.insert(entry.as_str(), value.as_ref())?;
+            }
+            return Ok(Ok(as_expected.into()));
         }
     }
     Ok(Ok(0))

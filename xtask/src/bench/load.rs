@@ -1,6 +1,10 @@
 //! Who asks, and how fast the answers come: `wrk` where it is installed, else the generator in `tests/bench`.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -55,6 +59,28 @@ impl Generator {
     }
 }
 
+/// One client that asks, waits, and asks again; `program` is `bench-load`.
+pub(super) fn alone(program: &Path, url: &str, seconds: u64) -> Result<Round> {
+    let said = run::output(Command::new(program).args(["1", &seconds.to_string(), url]))?;
+    of_ours(&said).with_context(|| format!("bench-load said: {said}"))
+}
+
+/// So many requests per second whatever is answered; those that were not answered well do not count.
+pub(super) fn paced(
+    program: &Path,
+    connections: u32,
+    url: &str,
+    seconds: u64,
+    rate: u32,
+) -> Result<Round> {
+    let words = [connections.to_string(), seconds.to_string(), url.to_owned(), rate.to_string()];
+    let said: Value = serde_json::from_str(&run::output(Command::new(program).args(words))?)?;
+    // Less would be no overload, and the figure worth nothing.
+    let sent = said["sent_per_second"].as_f64().context("no sent_per_second")?;
+    ensure!(0.7 * f64::from(rate) < sent, "only {sent:.0} of {rate} per second were sent");
+    good(&said)
+}
+
 fn of_wrk(said: &str) -> Result<Round> {
     ensure!(
         !said.contains("Non-2xx") && !said.contains("Socket errors"),
@@ -86,8 +112,13 @@ fn duration(text: &str) -> Result<Duration> {
 
 fn of_ours(said: &str) -> Result<Round> {
     let said: Value = serde_json::from_str(said)?;
+    ensure!(said["bad"] == 0, "not every answer was good");
+    good(&said)
+}
+
+/// What our generator says of the good answers.
+fn good(said: &Value) -> Result<Round> {
     let number = |name: &str| said[name].as_f64().with_context(|| format!("no {name}"));
-    ensure!(number("bad")? == 0.0, "not every answer was good");
     Ok(Round {
         per_second: number("per_second")?,
         p50: Duration::from_secs_f64(number("p50_s")?),

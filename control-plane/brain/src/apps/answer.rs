@@ -1,6 +1,8 @@
 //! What a client is told. The controller writes it in the words of wadm.
 
-use wattle_types::{ActorId, AppName, ComponentName, HostId, Manifest, ScalerKind};
+use wattle_types::{
+    ActorId, AppName, ComponentName, HostId, InterfaceName, LinkName, Manifest, ScalerKind,
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -88,6 +90,18 @@ pub struct ComponentStatus {
     /// Where the plan puts it, and how many are ready there.
     pub hosts: Vec<(HostId, u32)>,
     pub ready: u32,
+    pub links: Vec<LinkStatus>,
+}
+
+/// How one interface of one link is: the worst of what hosts report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkStatus {
+    /// Without a version.
+    pub interface: InterfaceName,
+    pub name: LinkName,
+    pub target: ComponentName,
+    pub kind: StatusKind,
+    pub message: String,
 }
 
 /// In the order in which the worst is picked: that of wadm.

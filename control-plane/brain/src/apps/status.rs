@@ -1,21 +1,30 @@
 //! How an application is: derived from the newest plan and from what hosts report, so that what
 //! people are told and what is done cannot differ.
 
+mod links;
+
+use std::cell::OnceCell;
+
 use wattle_planner::{Plan, Unplaced};
 use wattle_types::{
-    ActorId, ActorReport, ActorState, AppComponent, AppHead, HostId, Part, ScalerKind, SpecHash,
+    ActorId, ActorReport, ActorSpec, ActorState, AppComponent, AppHead, AppName, HostId, Part,
+    ScalerKind, SpecHash,
 };
 
-use super::{AppStatus, ComponentStatus, StatusKind};
+use super::{AppStatus, ComponentStatus, LinkStatus, StatusKind};
 use crate::fleet::{Fleet, Host, Phase};
+use crate::links::Wanted;
 use crate::mirror::{Mirror, Stated};
+use links::Source;
 
 /// What a status is derived from.
 pub(crate) struct View<'a> {
-    pub(crate) mirror: &'a Mirror,
-    pub(crate) fleet: &'a Fleet,
+    mirror: &'a Mirror,
+    fleet: &'a Fleet,
     /// None until the first one after taking over.
-    pub(crate) plan: Option<&'a Plan>,
+    plan: Option<&'a Plan>,
+    /// Gathered when the first link is looked at.
+    wanted: OnceCell<Wanted<'a>>,
 }
 
 /// What became of the instances of one component on the hosts the plan names.
@@ -27,7 +36,15 @@ struct Tally {
     pending: Vec<String>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    pub(crate) fn new(mirror: &'a Mirror, fleet: &'a Fleet, plan: Option<&'a Plan>) -> Self {
+        Self { mirror, fleet, plan, wanted: OnceCell::new() }
+    }
+
+    fn wanted(&self) -> &Wanted<'a> {
+        self.wanted.get_or_init(|| Wanted::of(self.mirror))
+    }
+
     pub(crate) fn status(&self, head: &AppHead) -> AppStatus {
         let shown = head.deployed.and_then(|revision| head.by_revision(revision));
         let version = shown.or(head.latest()).map(|of| of.version.clone()).unwrap_or_default();
@@ -42,8 +59,9 @@ impl View<'_> {
             };
             return AppStatus { kind, message, version, components: Vec::new() };
         };
+        let components = &stated.application.components;
         let components: Vec<ComponentStatus> =
-            stated.application.components.iter().map(|part| self.component(part, stated)).collect();
+            components.iter().map(|part| self.component(part, &head.name, stated)).collect();
         let kind = components.iter().map(|component| component.kind).min();
         let said = components.iter().filter(|component| !component.message.is_empty());
         let said: Vec<String> =
@@ -67,27 +85,63 @@ impl View<'_> {
         if running == 0 { String::new() } else { format!("{running} instances are still ending") }
     }
 
-    fn component(&self, component: &AppComponent, stated: &Stated) -> ComponentStatus {
+    fn component(
+        &self,
+        component: &AppComponent,
+        app: &AppName,
+        stated: &Stated,
+    ) -> ComponentStatus {
         let id = &component.id;
-        let (tally, kind, message) = match (&component.part, stated.specs.get(id)) {
+        let mut links = Vec::new();
+        let (tally, mut kind, message) = match (&component.part, stated.specs.get(id)) {
             (Part::Unsupported(reason), _) => {
                 (Tally::default(), StatusKind::Failed, reason.clone())
             }
             (Part::Actor(_), None) => {
                 (Tally::default(), StatusKind::Failed, "it has no spec".to_owned())
             }
-            (Part::Actor(_), Some(spec)) => self.actor(id, *spec),
+            (Part::Actor(_), Some(spec)) => {
+                let source = Source { app, stated, id, spec: *spec };
+                links = self.links(&source, &component.links, &component.unlinked);
+                self.actor(id, *spec)
+            }
         };
+        let mut said = Vec::from_iter(Some(message).filter(|message| !message.is_empty()));
+        if let Part::Actor(spec) = &component.part
+            && let Some(missing) = self.missing_config(spec)
+        {
+            kind = kind.min(StatusKind::Waiting);
+            said.push(missing);
+        }
+        // A component that cannot call what it is linked to is not what was asked for.
+        kind = links.iter().map(|link| link.kind).fold(kind, StatusKind::min);
+        said.extend(links.iter().filter_map(LinkStatus::said));
         ComponentStatus {
             name: component.name.clone(),
             id: id.clone(),
             kind,
-            message,
+            message: said.join("; "),
             scaler: component.scaler.kind,
             instances: component.scaler.instances,
             hosts: tally.hosts,
             ready: tally.ready,
+            links,
         }
+    }
+
+    /// Configuration that the actor refers to and that nobody has put.
+    fn missing_config(&self, spec: &ActorSpec) -> Option<String> {
+        let configs = &self.mirror.configs;
+        let is_there = |name| configs.get(name).is_some_and(|at| at.value.is_some());
+        let missing: Vec<&str> = spec
+            .config_from
+            .iter()
+            .filter(|name| !is_there(*name))
+            .map(|name| name.as_str())
+            .collect();
+        (!missing.is_empty()).then(|| {
+            format!("there is no configuration {}; put it into the lattice", missing.join(", "))
+        })
     }
 
     fn actor(&self, id: &ActorId, spec: SpecHash) -> (Tally, StatusKind, String) {

@@ -59,7 +59,7 @@ impl Brain {
             }
             let Some(mut request) = self.requests.pop_front() else { return };
             let plan = self.reconcile.plan();
-            let view = View { mirror: &self.mirror, fleet: &self.fleet, plan };
+            let view = View::new(&self.mirror, &self.fleet, plan);
             match apps::decide(&request.command, request.stamp, &self.mirror, &view) {
                 Decision::Answer(answer) => reply(out, request.id, answer),
                 Decision::Commit(writes, answer) => {

@@ -49,8 +49,8 @@ fn asked(journal: &mut Journal, now: Millis) -> OpId {
 }
 
 fn stored_at(lease_seq: u64) -> Settled {
-    let last_seq = lease_seq + 2;
-    Settled::Stored { purpose: Purpose::Renew, lease: lease(5), lease_seq, last_seq, sent_at: T0 }
+    let keys = ["a", "b"].map(|id| Key::Id(id.parse().unwrap())).to_vec();
+    Settled::Stored { purpose: Purpose::Renew, lease: lease(5), lease_seq, keys, sent_at: T0 }
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl Changes<'_> {
         plan: &Plan,
         removals: &mut Removals,
         alarms: &mut BTreeSet<Alarm>,
-    ) -> Vec<(HostId, Write)> {
+    ) -> Vec<Write> {
         let entries_now: usize = plan.target.values().map(BTreeMap::len).sum();
         let mut writes = Vec::new();
         for (id, target) in &plan.target {
@@ -70,7 +70,7 @@ impl Changes<'_> {
             }
             let mass = before.len() < 2 * ended.len()
                 || (!ended.is_empty() && removals.is_mass(self.now, ended.len(), entries_now));
-            writes.push((*id, self.write(id, host, target, mass)));
+            writes.push(self.write(id, host, target, mass));
         }
         writes
     }

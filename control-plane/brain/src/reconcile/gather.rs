@@ -33,10 +33,7 @@ pub(super) fn desired(mirror: &Mirror, alarms: &mut BTreeSet<Alarm>) -> Desired 
 
 fn want(desired: &mut Desired, app: &AppName, stated: &Stated, mirror: &Mirror) {
     for component in &stated.application.components {
-        let record = mirror.ids.get(&component.id).and_then(|at| at.value.as_ref());
-        let owner = record.map(|record| &record.owner);
-        // A lost record is no reason to stop; another owner's is one not to begin.
-        let ours = owner.is_none_or(|owner| matches!(owner, Owner::App(owner) if owner == app));
+        let ours = mirror.is_free_for(&component.id, app);
         let what = match (&component.part, stated.specs.get(&component.id)) {
             _ if !ours => continue,
             (Part::Unsupported(reason), _) => What::Unsupported(reason.clone()),

@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
-use wattle_brain::apps::{Answer, AppStatus, StatusKind, Summary};
+use wattle_brain::apps::{Answer, AppStatus, ComponentStatus, LinkStatus, StatusKind, Summary};
+use wattle_types::{LinkName, ScalerKind};
 
 use super::*;
 
@@ -76,4 +77,51 @@ fn errors_have_the_shape_of_their_operation() {
         let reply = said(&op, Answer::NotFound("no".to_owned()));
         assert_eq!(reply["result"], "notfound", "{op}");
     }
+}
+
+#[test]
+fn each_link_is_a_scaler_and_a_trait() {
+    let link = |interface: &str, kind, message: &str| LinkStatus {
+        interface: interface.parse().unwrap(),
+        name: LinkName::default(),
+        target: "tax".parse().unwrap(),
+        kind,
+        message: message.to_owned(),
+    };
+    let links = vec![
+        link("acme:tax/rates", StatusKind::Failed, "no such function (host h1)"),
+        link("wasi:keyvalue/store", StatusKind::Deployed, "built into every host"),
+    ];
+    let part = ComponentStatus {
+        name: "web".parse().unwrap(),
+        id: "shop-web".parse().unwrap(),
+        kind: StatusKind::Failed,
+        message: String::new(),
+        scaler: ScalerKind::Spread,
+        instances: 1,
+        hosts: Vec::new(),
+        ready: 1,
+        links,
+    };
+    let status = AppStatus {
+        kind: StatusKind::Failed,
+        message: String::new(),
+        version: "v1".to_owned(),
+        components: vec![part],
+    };
+    let said = said(&AppSubject::Status { app: app() }, Answer::Status(Box::new(status)));
+    let scalers = &said["status"]["scalers"];
+    assert_eq!(scalers[0]["kind"], "SpreadScaler");
+    assert_eq!(
+        scalers[1],
+        json!({
+            "id": "shop-web-acme:tax/rates-default",
+            "kind": "LinkScaler",
+            "name": "web -(acme:tax/rates)-> tax",
+            "status": {"type": "failed", "message": "no such function (host h1)"},
+        })
+    );
+    let traits = &said["status"]["components"][0]["traits"];
+    assert_eq!(traits[1]["type"], "link");
+    assert_eq!(traits[1]["status"]["type"], "deployed");
 }

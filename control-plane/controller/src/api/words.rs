@@ -7,7 +7,7 @@ use wattle_lattice::subject::AppSubject;
 use wattle_lattice::wadm::{
     ComponentStatus, DeleteReply, DeleteResult, DeployReply, DeployResult, ErrorReply, GetAllReply,
     GetReply, GetResult, PutReply, PutResult, ScalerStatus, Status, StatusInfo, StatusReply,
-    StatusResult, StatusType, Summary, VersionInfo, VersionsReply,
+    StatusResult, StatusType, Summary, TraitStatus, VersionInfo, VersionsReply,
 };
 use wattle_types::{AppName, ScalerKind};
 
@@ -145,32 +145,49 @@ fn summary(of: apps::Summary) -> Summary {
 }
 
 fn detailed(status: &AppStatus) -> Status {
-    let info = |kind: StatusKind, message: &str| StatusInfo::new(kind_of(kind), message);
     let components = status.components.iter();
     Status {
         status: info(status.kind, &status.message),
-        scalers: components
-            .clone()
-            .map(|part| ScalerStatus {
-                id: part.id.to_string(),
-                kind: match part.scaler {
-                    ScalerKind::Spread => "SpreadScaler".to_owned(),
-                    ScalerKind::Daemon => "DaemonScaler".to_owned(),
-                },
-                name: part.name.to_string(),
-                status: info(part.kind, &part.message),
-            })
-            .collect(),
+        scalers: components.clone().flat_map(scalers).collect(),
         version: status.version.clone(),
         components: components
             .map(|part| ComponentStatus {
                 name: part.name.to_string(),
                 kind: "component".to_owned(),
                 status: info(part.kind, &part.message),
-                traits: Vec::new(),
+                traits: part.links.iter().map(trait_of).collect(),
             })
             .collect(),
     }
+}
+
+/// As wadm has it, each link is a scaler of its own, and named by its two ends.
+fn scalers(part: &apps::ComponentStatus) -> impl Iterator<Item = ScalerStatus> {
+    let own = ScalerStatus {
+        id: part.id.to_string(),
+        kind: match part.scaler {
+            ScalerKind::Spread => "SpreadScaler".to_owned(),
+            ScalerKind::Daemon => "DaemonScaler".to_owned(),
+        },
+        name: part.name.to_string(),
+        status: info(part.kind, &part.message),
+    };
+    let link = |link: &apps::LinkStatus| ScalerStatus {
+        id: format!("{}-{}-{}", part.id, link.interface, link.name),
+        kind: "LinkScaler".to_owned(),
+        name: format!("{} -({})-> {}", part.name, link.interface, link.target),
+        status: info(link.kind, &link.message),
+    };
+    let links: Vec<ScalerStatus> = part.links.iter().map(link).collect();
+    std::iter::once(own).chain(links)
+}
+
+fn trait_of(link: &apps::LinkStatus) -> TraitStatus {
+    TraitStatus { kind: "link".to_owned(), status: info(link.kind, &link.message) }
+}
+
+fn info(kind: StatusKind, message: &str) -> StatusInfo {
+    StatusInfo::new(kind_of(kind), message)
 }
 
 fn kind_of(kind: StatusKind) -> StatusType {

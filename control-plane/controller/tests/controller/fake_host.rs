@@ -1,5 +1,5 @@
 //! A host on paper: beats, answers probes and inventories, reads its assignment when woken, and
-//! claims to run whatever it is told at once.
+//! claims to run whatever it is told at once, with links that are as a test says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use wattle_lattice::{ConnectConfig, Connection, Pattern, Store, Subject, wire};
 use wattle_trust::signed::{self, Context};
 use wattle_types::{
     ActorReport, ActorState, Applied, Assignment, Beat, Digest, Epoch, HostId, Inventory, Key,
-    LatticeId, Leadership, Load, Owner, PublicKey, Role,
+    LatticeId, Leadership, LinkReport, Load, Owner, PublicKey, Role,
 };
 
 pub(crate) fn host_id(index: u8) -> HostId {
@@ -26,6 +26,7 @@ pub(crate) fn host_id(index: u8) -> HostId {
 pub(crate) struct FakeHost {
     assignment: watch::Receiver<Option<Assignment>>,
     epoch: watch::Receiver<Epoch>,
+    links: watch::Sender<Vec<LinkReport>>,
     task: JoinHandle<()>,
     stop: CancellationToken,
 }
@@ -45,6 +46,7 @@ impl FakeHost {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let (told, assignment) = watch::channel(None);
         let (heard, epoch) = watch::channel(Epoch::ZERO);
+        let (said, links) = watch::channel(Vec::new());
         let body = Body {
             store: Store::new(connection.clone(), StoreConfig::default()),
             connection,
@@ -68,10 +70,11 @@ impl FakeHost {
             beats: 0,
             told,
             heard,
+            links,
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(body.run(stop.clone()));
-        Self { assignment, epoch, task, stop }
+        Self { assignment, epoch, links: said, task, stop }
     }
 
     /// Waits until the host follows an assignment that is as wanted.
@@ -83,6 +86,11 @@ impl FakeHost {
             Ok(told) => told.expect("waited for"),
             Err(_) => panic!("the host still follows {:?}", self.assignment()),
         }
+    }
+
+    /// What it reports of the links of whatever it runs, from now on.
+    pub(crate) fn says_of_links(&self, reports: Vec<LinkReport>) {
+        self.links.send_replace(reports);
     }
 
     pub(crate) fn assignment(&self) -> Option<Assignment> {
@@ -111,6 +119,7 @@ struct Body {
     beats: u64,
     told: watch::Sender<Option<Assignment>>,
     heard: watch::Sender<Epoch>,
+    links: watch::Receiver<Vec<LinkReport>>,
 }
 
 impl Body {
@@ -126,6 +135,7 @@ impl Body {
                 _ = beat.tick() => self.beat().await,
                 Some(_) = wakes.next() => self.look().await,
                 Some(word) = leader.next() => self.hear(&word.payload),
+                Ok(()) = self.links.changed() => self.judge(),
                 Some(message) = asked.next() => {
                     let payload = match message.subject {
                         Subject::Host { op: HostOp::Inventory, .. } => wire::encode(&self.inventory),
@@ -167,6 +177,14 @@ impl Body {
         self.heard.send_replace(Leadership::decode(word).unwrap().epoch);
     }
 
+    fn judge(&mut self) {
+        let links = self.links.borrow_and_update().clone();
+        for actor in &mut self.inventory.actors {
+            actor.links.clone_from(&links);
+        }
+        self.inventory.revision += 1;
+    }
+
     async fn look(&mut self) {
         let key = Key::Assign(self.inventory.host);
         let Ok(Some(stored)) = self.store.read_direct(&key).await else { return };
@@ -191,7 +209,7 @@ impl Body {
             annotations: BTreeMap::new(),
             digest: None,
             revision: None,
-            links: Vec::new(),
+            links: self.links.borrow().clone(),
             state: ActorState::Ready,
         };
         self.inventory.actors = told.entries.iter().map(report).collect();

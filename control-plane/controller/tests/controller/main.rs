@@ -2,6 +2,7 @@
 
 mod fake_host;
 mod lattice;
+mod links;
 
 use std::time::{Duration, Instant};
 

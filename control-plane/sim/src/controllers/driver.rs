@@ -42,6 +42,14 @@ impl World {
                     self.tell_host(process.who, to, &event);
                 }
             }
+            Effect::TellLinks { source, at_least } => {
+                let event = wattle_agent::Event::LinkChanged { source, at_least };
+                self.tell_hosts(process.who, &event);
+            }
+            Effect::TellConfig { name, at_least } => {
+                let event = wattle_agent::Event::ConfigChanged { name, at_least };
+                self.tell_hosts(process.who, &event);
+            }
             Effect::Announce { epoch } => self.announce(process, epoch),
             Effect::AskWhoServes => {
                 // Silence is not freedom: only "nobody listens there" is.
@@ -181,10 +189,7 @@ impl World {
         if let Some((_, run)) = self.controller_run(process) {
             run.word = Some((epoch, sealed.clone()));
         }
-        for to in 0..self.hosts.len() {
-            let event = wattle_agent::Event::LeaderHeard { sealed: sealed.clone() };
-            self.tell_host(process.who, to, &event);
-        }
+        self.tell_hosts(process.who, &wattle_agent::Event::LeaderHeard { sealed });
     }
 }
 

@@ -16,7 +16,7 @@ const FOLLOWED_MAX: usize = 12;
 impl World {
     /// A request has come to the store.
     pub(crate) fn at_store(&mut self, request: Request) {
-        let leader_needed = !matches!(request.what, Wanted::Value { .. });
+        let leader_needed = !matches!(request.what, Wanted::Value { .. } | Wanted::Links { .. });
         if leader_needed && !self.network.has_leader(self.now) {
             // Nobody takes it; or it waits for the new leader.
             if happens(&mut self.rng, 200) {
@@ -37,6 +37,7 @@ impl World {
                 wrote.map(|wrote| Due::of_brain(Event::Committed { op, wrote })(from, ask))
             }
             Wanted::Value { key } => self.read_for_host(from, ask, key),
+            Wanted::Links { source } => self.read_links_for_host(from, ask, source),
         };
         let Some(answer) = answer else { return };
         if let Way::After(ms) = self.network.way_back(&mut self.rng, from.who)
@@ -82,7 +83,7 @@ impl World {
         self.store.ask(ask, mood)
     }
 
-    fn pump_all(&mut self) {
+    pub(crate) fn pump_all(&mut self) {
         for index in 0..self.controllers.len() {
             if let Some(process) = self.controller_process(index) {
                 let ms = self.network.delay(&mut self.rng);

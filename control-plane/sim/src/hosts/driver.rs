@@ -1,7 +1,7 @@
 //! What the driver of an agent does: reads, writes to disk, starts, serves, stops, beats.
 
 use wattle_agent::{Closure, Component, Effect, Event, Failure, Reading};
-use wattle_types::{Beat, Digest, IssuerKey, Key, PublicKey, Role};
+use wattle_types::{ActorId, Beat, Digest, Exports, IssuerKey, Key, PublicKey, Role};
 
 use super::life::{GRACE_MS, body_of};
 use super::{Phase, Run};
@@ -26,6 +26,17 @@ impl World {
                     self.ask_store(process, Wanted::Value { key }, READ_MS, late);
                 }
             }
+            Effect::ReadLinks { source } => {
+                let (of, links, up_to) = (source.clone(), Err(()), 0);
+                let failed = Event::LinksRead { source: of, links, up_to };
+                let late = |process, ask| Due::AgentAnswer(process, ask, failed);
+                self.ask_store(process, Wanted::Links { source }, READ_MS, late);
+            }
+            Effect::Bind { run, links, .. } => {
+                if let Some(run) = daemon.runs.get_mut(&run) {
+                    run.links = Some(links);
+                }
+            }
             Effect::StoreEpoch { epoch } => {
                 let disk = &mut self.hosts[index].disk;
                 disk.epoch_max = epoch.max(disk.epoch_max);
@@ -34,7 +45,7 @@ impl World {
                 self.later(2..60, Due::Saved(process, Box::new(closure)));
             }
             Effect::Start { run, id, hash, count, .. } => {
-                let started = Run { id, hash, count, phase: Phase::Starting };
+                let started = Run { id, hash, count, links: None, phase: Phase::Starting };
                 let followed = daemon.followed.clone();
                 daemon.runs.insert(run, started.clone());
                 self.law.started(now, index, &started, followed.as_ref());
@@ -73,6 +84,7 @@ impl World {
             issuer: issuer.expect("this is an issuer's role"),
             name: None,
             revision: None,
+            exports: Exports::new(),
         };
         Event::Started { run, component }
     }
@@ -147,12 +159,29 @@ impl World {
         Some(Due::AgentAnswer(from, ask, Event::Read { key, reading }))
     }
 
+    /// A host reads all links of one actor from one replica. None: no answer comes.
+    pub(crate) fn read_links_for_host(
+        &mut self,
+        from: Process,
+        ask: u64,
+        source: ActorId,
+    ) -> Option<Due> {
+        let hazards = &self.network.hazards;
+        if happens(&mut self.rng, hazards.mute) {
+            return None;
+        }
+        let lag = if happens(&mut self.rng, hazards.stale) { self.rng.u64(1..40) } else { 0 };
+        let up_to = self.store.last_seq().saturating_sub(lag);
+        let links = Ok(self.store.links_as_of(&source, up_to));
+        Some(Due::AgentAnswer(from, ask, Event::LinksRead { source, links, up_to }))
+    }
+
     /// The planted bugs of hosts.
     fn start_unassigned(&mut self, index: usize) {
         let Some(daemon) = &mut self.hosts[index].running else { return };
         let id = "uninvited".parse().expect("this is an id");
         let hash = wattle_types::SpecHash(Digest::of(b"uninvited"));
-        let started = Run { id, hash, count: 1, phase: Phase::Serving };
+        let started = Run { id, hash, count: 1, links: None, phase: Phase::Serving };
         self.law.started(self.now, index, &started, daemon.followed.as_ref());
         daemon.runs.insert(wattle_agent::RunId(u64::MAX), started);
     }

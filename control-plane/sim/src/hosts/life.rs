@@ -80,6 +80,12 @@ impl World {
         }
     }
 
+    pub(crate) fn tell_hosts(&mut self, from: Who, event: &Event) {
+        for index in 0..self.hosts.len() {
+            self.tell_host(from, index, event);
+        }
+    }
+
     pub(crate) fn tell_agent(&mut self, process: Process, event: Event) {
         let (now, never_stops) = (self.now, self.fault == Some(Fault::NeverStops));
         let Some((index, daemon)) = self.host_run(process) else { return };

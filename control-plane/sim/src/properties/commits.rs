@@ -34,6 +34,7 @@ impl Law {
         for fact in facts {
             let verdict = match &fact {
                 Fact::Lease(_) | Fact::Spec(_) => Ok(()),
+                Fact::Link(..) | Fact::Config(..) => self.check_link(&fact),
                 Fact::Head(head) => self.check_edit(head),
                 Fact::Manifest(key, _) => match self.known.applications.contains_key(key) {
                     true => Err((Property::Kept, format!("manifest {key:?} was written again"))),

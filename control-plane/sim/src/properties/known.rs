@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use wattle_brain::mirror::StoredManifest;
 use wattle_planner::{Desired, Wanted, What};
 use wattle_types::{
-    ActorId, ActorSpec, AppHead, AppName, Application, Assignment, HostId, IdRecord, Key, Lease,
-    Manifest, Owner, Part, Revision, SpecHash, stored,
+    ActorId, ActorSpec, AppHead, AppName, Application, Assignment, ConfigName, ConfigRecord,
+    HostId, IdRecord, Key, Lease, LinkRecord, Manifest, Owner, Part, Revision, SpecHash, stored,
 };
 
 use crate::hosts::body_of;
@@ -20,6 +20,8 @@ pub(super) struct Known {
     pub(super) owners: BTreeMap<ActorId, Owner>,
     pub(super) specs: BTreeSet<SpecHash>,
     pub(super) assignments: BTreeMap<HostId, Assignment>,
+    pub(super) links: BTreeMap<Key, LinkRecord>,
+    pub(super) configs: BTreeMap<ConfigName, ConfigRecord>,
 }
 
 /// A message, read.
@@ -32,15 +34,21 @@ pub(super) enum Fact {
     Owner(ActorId, Owner),
     Spec(SpecHash),
     Assignment(Assignment),
+    /// None: it is deleted.
+    Link(Key, Option<LinkRecord>),
+    Config(ConfigName, Option<ConfigRecord>),
 }
 
 pub(super) fn read(message: &Message) -> Result<Fact, String> {
     let Message { key, value, .. } = message;
-    if let (Key::Manifest(name, revision), None) = (key, value) {
-        return Ok(Fact::ManifestGone((name.clone(), *revision)));
-    }
-    let bytes =
-        value.as_deref().ok_or_else(|| format!("{key} is deleted, which nobody asks for"))?;
+    let Some(bytes) = value.as_deref() else {
+        return match key {
+            Key::Manifest(name, revision) => Ok(Fact::ManifestGone((name.clone(), *revision))),
+            Key::Link { .. } => Ok(Fact::Link(key.clone(), None)),
+            Key::Config(name) => Ok(Fact::Config(name.clone(), None)),
+            _ => Err(format!("{key} is deleted, which nobody asks for")),
+        };
+    };
     let unreadable = |error: stored::Error| format!("{key} is unreadable: {error}");
     Ok(match key {
         Key::Lease => Fact::Lease(stored::decode("it", bytes).map_err(unreadable)?),
@@ -73,6 +81,20 @@ pub(super) fn read(message: &Message) -> Result<Fact, String> {
             }
             Fact::Assignment(assignment)
         }
+        Key::Link { .. } => {
+            let record: LinkRecord = stored::decode("it", bytes).map_err(unreadable)?;
+            if record.key() != *key {
+                return Err(format!("{key} is the link {}", record.key()));
+            }
+            Fact::Link(key.clone(), Some(record))
+        }
+        Key::Config(name) => {
+            let record: ConfigRecord = stored::decode("it", bytes).map_err(unreadable)?;
+            if record.name != *name {
+                return Err(format!("{key} is the config {}", record.name));
+            }
+            Fact::Config(name.clone(), Some(record))
+        }
     })
 }
 
@@ -86,6 +108,10 @@ impl Known {
             Fact::Owner(id, owner) => drop(self.owners.insert(id, owner)),
             Fact::Spec(hash) => drop(self.specs.insert(hash)),
             Fact::Assignment(told) => drop(self.assignments.insert(told.host, told)),
+            Fact::Link(key, Some(record)) => drop(self.links.insert(key, record)),
+            Fact::Link(key, None) => drop(self.links.remove(&key)),
+            Fact::Config(name, Some(record)) => drop(self.configs.insert(name, record)),
+            Fact::Config(name, None) => drop(self.configs.remove(&name)),
         }
     }
 

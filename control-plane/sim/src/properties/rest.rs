@@ -14,6 +14,8 @@ impl World {
         self.no_leader()
             .or_else(|| self.hosts.iter().find_map(|host| self.unlike_assignment(host)))
             .or_else(|| self.unlike_plan())
+            .or_else(|| self.law.known.unlinked())
+            .or_else(|| self.hosts.iter().find_map(|host| self.unlike_links(host)))
     }
 
     fn no_leader(&self) -> Option<String> {

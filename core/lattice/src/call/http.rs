@@ -1,4 +1,4 @@
-//! HTTP inside a call: whole requests and responses.
+//! HTTP inside a call: requests and responses, with as much of their bodies as is there.
 
 use std::fmt;
 
@@ -7,32 +7,34 @@ use http::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
     TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use serde::{Deserialize, Serialize};
 
 /// A request as it travels: text and bytes, checked when it becomes `http` again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
     pub method: String,
     /// In absolute form if scheme and authority are known.
     pub uri: String,
     pub headers: Vec<Header>,
     pub body: Bytes,
-    /// The body is complete; false once chunks follow.
+    /// The body is complete; false if it goes on as stream 0.
     pub end: bool,
+    /// What follows a complete body.
+    pub trailers: Vec<Header>,
 }
 
 /// A response as it travels.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpResponse {
     pub status: u16,
     pub headers: Vec<Header>,
     pub body: Bytes,
     pub end: bool,
+    pub trailers: Vec<Header>,
 }
 
 /// One header; a name may come more than once, in order.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header(pub String, #[serde(with = "serde_bytes")] pub Vec<u8>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header(pub String, pub Vec<u8>);
 
 /// Without the value: it may be a token or a cookie.
 impl fmt::Debug for Header {
@@ -67,6 +69,7 @@ impl HttpRequest {
             headers: end_to_end(&parts.headers),
             body,
             end: true,
+            trailers: Vec::new(),
         }
     }
 
@@ -83,7 +86,8 @@ impl HttpRequest {
 impl HttpResponse {
     /// A response with its whole body.
     pub fn new(parts: &http::response::Parts, body: Bytes) -> Self {
-        Self { status: parts.status.as_u16(), headers: end_to_end(&parts.headers), body, end: true }
+        let (status, headers) = (parts.status.as_u16(), end_to_end(&parts.headers));
+        Self { status, headers, body, end: true, trailers: Vec::new() }
     }
 
     /// Becomes `http` again.
@@ -96,7 +100,7 @@ impl HttpResponse {
     }
 }
 
-fn end_to_end(headers: &HeaderMap) -> Vec<Header> {
+pub(crate) fn end_to_end(headers: &HeaderMap) -> Vec<Header> {
     // `connection` may name further headers that are for this connection only.
     let named: Vec<String> = headers
         .get_all(CONNECTION)
@@ -114,7 +118,7 @@ fn end_to_end(headers: &HeaderMap) -> Vec<Header> {
         .collect()
 }
 
-fn header_map(headers: Vec<Header>) -> Result<HeaderMap, HttpError> {
+pub(crate) fn header_map(headers: Vec<Header>) -> Result<HeaderMap, HttpError> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for Header(name, value) in headers {
         let malformed = || HttpError::Header { name: name.clone() };
@@ -163,6 +167,7 @@ mod tests {
             headers: vec![],
             body: Bytes::new(),
             end: true,
+            trailers: vec![],
         };
         let header = |name: &str, value: &[u8]| vec![Header(name.into(), value.to_vec())];
         let cases = [
@@ -179,7 +184,11 @@ mod tests {
         }
         assert!(good.into_http().is_ok());
         for status in [0, 99, 1000] {
-            let response = HttpResponse { status, headers: vec![], body: Bytes::new(), end: true };
+            let response = HttpResponse::new(
+                &http::Response::new(()).into_parts().0,
+                Bytes::new(),
+            );
+            let response = HttpResponse { status, ..response };
             assert!(response.into_http().is_err(), "{status}");
         }
     }

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::{Connection, Headers, Reply, headers};
 use crate::Subject;
 
-/// Why a request has no answer. Only after `TimedOut` may it have been received.
+/// Why a request has no answer; [`RequestError::may_have_arrived`] says whether it may have had an
+/// effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// Nobody listens there; the server said so. Not received: safe to ask somebody else.
@@ -25,6 +26,28 @@ pub enum RequestError {
     /// More than the server takes. Not sent.
     #[error("a message of {len} bytes exceeds the server's limit of {max} bytes")]
     TooLarge { len: usize, max: usize },
+    /// The connection or the other side was lost before the answer came. Received or not, nobody
+    /// knows.
+    #[error("the connection was lost before the answer came")]
+    Lost,
+    /// What was to be asked is not valid. Not sent.
+    #[error("the request cannot be sent: {reason}")]
+    Invalid { reason: String },
+    /// An answer came, and is not one.
+    #[error("the answer cannot be read: {reason}")]
+    Unreadable { reason: String },
+}
+
+impl RequestError {
+    /// Whether somebody may have received the request.
+    pub const fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } | Self::Lost | Self::Unreadable { .. } => true,
+            Self::NoResponders | Self::Closed | Self::TooLarge { .. } | Self::Invalid { .. } => {
+                false
+            }
+        }
+    }
 }
 
 /// Why something was not said.
@@ -86,9 +109,9 @@ impl Connection {
         limit: usize,
     ) -> Result<Vec<Reply>, RequestError> {
         let until = Instant::now() + within;
-        let (number, mut pending) = self.inner.replies.expect_many();
+        let mut pending = self.inner.replies.expect_many();
         let subject = self.inner.names.subject(subject);
-        let respond = Some(self.reply_subject(number));
+        let respond = Some(self.reply_subject(pending.number()));
         self.publish_raw(subject, respond, headers::outgoing(), payload).await?;
         let mut gathered = Vec::new();
         while gathered.len() < limit {
@@ -114,8 +137,8 @@ impl Connection {
         payload: Bytes,
         within: Duration,
     ) -> Result<async_nats::Message, RequestError> {
-        let (number, pending) = self.inner.replies.expect_one();
-        let respond = Some(self.reply_subject(number));
+        let mut pending = self.inner.replies.expect_one();
+        let respond = Some(self.reply_subject(pending.number()));
         tokio::time::timeout(within, async {
             self.publish_raw(subject, respond, headers, payload).await?;
             pending.message().await
@@ -152,9 +175,8 @@ impl Connection {
         })
     }
 
-    pub(super) fn reply_subject(&self, number: u64) -> String {
-        let who = self.inner.who.clone();
-        let session = self.inner.session.clone();
-        self.inner.names.subject(&Subject::Reply { who, session, number })
+    /// Where the answer to our request of that number reaches us.
+    pub(crate) fn reply_subject(&self, number: u64) -> String {
+        format!("{}{number}", self.inner.reply_prefix)
     }
 }

@@ -91,9 +91,11 @@ struct Observer<F> {
     on_event: F,
 }
 
-pub(super) async fn establish(
+/// Connects. `queue_max` bounds the messages that wait to be written; none: the client's own bound.
+pub(crate) async fn establish(
     config: &ConnectConfig,
     reply_prefix: &str,
+    queue_max: Option<usize>,
     on_event: impl Fn(Notice) + Send + Sync + 'static,
 ) -> Result<(async_nats::Client, watch::Receiver<ConnectionState>), ConnectError> {
     let addresses = addresses(&config.url)?;
@@ -104,7 +106,10 @@ pub(super) async fn establish(
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let options = options(config, reply_prefix, observer.clone()).await?;
+        let mut options = options(config, reply_prefix, observer.clone()).await?;
+        if let Some(queue_max) = queue_max {
+            options = options.client_capacity(queue_max);
+        }
         let refused = match options.connect(addresses.clone()).await {
             Ok(client) => {
                 observer.joined.store(true, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use wattle_types::Key;
 
 use super::{JetStreamError, Store, Stored};
 use crate::RequestError;
-use crate::bucket::{DELETED, EXPECTED, OPERATION, was_not_sent};
+use crate::bucket::{DELETED, EXPECTED, OPERATION};
 use crate::jetstream::{self, code};
 
 /// What must be stored for a write to happen.
@@ -161,7 +161,7 @@ pub(crate) fn outcome(stored: Result<jetstream::Ack, JetStreamError>) -> WriteOu
         Err(JetStreamError::Refused { code, description }) => {
             WriteOutcome::Refused(Refusal::JetStream { code, description })
         }
-        Err(JetStreamError::Ask { source }) if was_not_sent(&source) => {
+        Err(JetStreamError::Ask { source }) if !source.may_have_arrived() => {
             WriteOutcome::Refused(source.into())
         }
         // No answer, or one that cannot be read: either way it may be stored.
@@ -174,7 +174,11 @@ impl From<RequestError> for Refusal {
         match error {
             RequestError::NoResponders => Self::NoResponders,
             RequestError::TooLarge { len, max } => Self::TooLarge { len, max },
-            RequestError::Closed | RequestError::TimedOut { .. } => Self::NotConnected,
+            RequestError::Closed
+            | RequestError::TimedOut { .. }
+            | RequestError::Lost
+            | RequestError::Invalid { .. }
+            | RequestError::Unreadable { .. } => Self::NotConnected,
         }
     }
 }

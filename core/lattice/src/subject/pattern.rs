@@ -1,6 +1,6 @@
 //! What one can listen to.
 
-use wattle_types::{HostId, Token};
+use wattle_types::{ActorId, HostId, Token};
 
 use super::Names;
 
@@ -24,8 +24,21 @@ pub enum Pattern {
     RepliesTo {
         who: Token,
     },
+    /// All frames to `who`, whichever the call.
+    FramesTo {
+        who: Token,
+    },
     Serves,
     AskServe,
+    AskSpy,
+    /// Calls by or to that actor, as hosts tell of them.
+    SpiedOf {
+        actor: ActorId,
+    },
+    /// Changes of the links of all actors.
+    Relinks,
+    /// Changes of all named configuration.
+    ConfigChanges,
     Beats,
     /// A host hears its own beat before it joins: from another boot, it is a copied disk.
     BeatsOf {
@@ -99,8 +112,13 @@ impl Names {
             Pattern::CallsTo { host } => own(&format!("call.{host}.*")),
             Pattern::AnyCalls => own("any.*"),
             Pattern::RepliesTo { who } => own(&format!("rep.{who}.>")),
+            Pattern::FramesTo { who } => own(&format!("rep.{who}.*.*.s")),
             Pattern::Serves => own("serve.*"),
             Pattern::AskServe => own("ask.serve"),
+            Pattern::AskSpy => own("ask.spy"),
+            Pattern::SpiedOf { actor } => own(&format!("spy.{actor}")),
+            Pattern::Relinks => own("link.*"),
+            Pattern::ConfigChanges => own("config.*"),
             Pattern::Beats => own("beat.*"),
             Pattern::BeatsOf { host } => own(&format!("beat.{host}")),
             Pattern::WakesOf { host } => own(&format!("wake.{host}")),

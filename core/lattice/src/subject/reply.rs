@@ -1,8 +1,6 @@
 //! Where an answer may be sent.
 
-use wattle_types::Token;
-
-use super::Names;
+use super::{Names, is_token};
 
 /// An address somebody gave us to answer to, checked.
 ///
@@ -14,19 +12,26 @@ pub struct ReplyTo(String);
 
 impl ReplyTo {
     pub(crate) fn read(names: &Names, raw: &str) -> Option<Self> {
-        let own = format!("wattle.{}.rep.", names.lattice());
-        let tail = raw.strip_prefix(&own).or_else(|| raw.strip_prefix("_INBOX."))?;
-        let well_formed = tail.split('.').all(|token| token.parse::<Token>().is_ok());
-        well_formed.then(|| Self(raw.to_owned()))
+        let tail = own_tail(names, raw).or_else(|| raw.strip_prefix("_INBOX."))?;
+        tail.split('.').all(is_token).then(|| Self(raw.to_owned()))
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+
     /// Who asked, if they used a reply subject of ours.
     pub fn who<'a>(&'a self, names: &Names) -> Option<&'a str> {
-        let tail = self.0.strip_prefix(&format!("wattle.{}.rep.", names.lattice()))?;
-        tail.split('.').next()
+        own_tail(names, &self.0)?.split('.').next()
     }
+}
+
+/// What follows `wattle.<L>.rep.`.
+fn own_tail<'a>(names: &Names, raw: &'a str) -> Option<&'a str> {
+    let tail = raw.strip_prefix("wattle.")?.strip_prefix(names.lattice().as_str())?;
+    tail.strip_prefix(".rep.")
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod data;
+mod exchange;
 mod follow;
 mod store;
 

@@ -110,3 +110,56 @@ fn a_manifest_that_makes_no_sense_is_refused_with_the_reason() {
         assert!(error.contains(said), "{components}: {error}");
     }
 }
+
+#[test]
+fn configuration_is_inline_or_named_and_secrets_are_only_named() {
+    let text = manifest(
+        "  - name: web
+    type: component
+    properties:
+      image: i
+      config: [{name: a, properties: {x: '1'}}, {name: kept}, {name: b, properties: {x: '2'}}]
+      secrets: [{name: token, properties: {policy: vault, key: shop/token, field: f}}]
+    traits: [{type: messaging, properties: {subscribe: [orders.>], publish: [mail.send]}}]
+",
+    );
+    let text = text.replace("spec:\n", "spec:\n  policies: [{name: vault, type: t}]\n");
+    let app = Application::read(&text).unwrap();
+    let Part::Actor(spec) = &app.components[0].part else { panic!("{app:?}") };
+    assert_eq!((&spec.config["x"][..], spec.config_from[0].as_str()), ("2", "kept"));
+    let [secret] = &spec.secrets[..] else { panic!("{spec:?}") };
+    assert_eq!((secret.name.as_str(), secret.key.as_str()), ("token", "shop/token"));
+    assert_eq!((secret.field.as_deref(), &secret.version), (Some("f"), &None));
+    assert!(spec.messaging.subscribe[0].matches("orders.new"));
+    assert_eq!(spec.messaging.publish[0].as_str(), "mail.send");
+    assert!(app.configs.is_empty(), "inline config is part of the spec");
+}
+
+#[test]
+fn secrets_named_config_and_messaging_that_make_no_sense_are_refused() {
+    let with = |properties: &str, traits: &str| {
+        read(&format!(
+            "  - {{name: web, type: component, properties: {{image: i{properties}}}, traits: [{traits}]}}\n"
+        ))
+    };
+    let secrets = |secrets: &str| with(&format!(", secrets: [{secrets}]"), "");
+    let messaging =
+        |properties: &str| with("", &format!("{{type: messaging, properties: {{{properties}}}}}"));
+    let one = "{name: s, properties: {key: k}}";
+    let cases = [
+        (secrets(&format!("{one}, {one}")), "secret \"s\": it is there twice"),
+        (secrets("{name: s, properties: {}}"), "missing field `key`"),
+        (secrets("{name: s, properties: {key: k, kei: x}}"), "unknown field `kei`"),
+        (secrets("{name: s, properties: {key: ''}}"), "must not be empty"),
+        (secrets("{name: s, properties: {key: k, policy: p}}"), "there is no policy \"p\""),
+        (with(", config: [{name: a.b}]", ""), "config \"a.b\": '.' at character 1"),
+        (messaging("subscribe: ['>']"), "begins with a wildcard"),
+        (messaging("publish: ['$JS.API']"), "is the lattice's own"),
+        (messaging("publish: [a, a]"), "publish a is there twice"),
+        (messaging("subscribes: [a]"), "unknown field `subscribes`"),
+    ];
+    for (answer, said) in cases {
+        let error = answer.expect_err(said);
+        assert!(error.contains(said), "{said}: {error}");
+    }
+}

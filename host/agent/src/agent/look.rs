@@ -5,12 +5,9 @@ use std::collections::BTreeSet;
 use wattle_types::{Key, Millis};
 
 use super::Agent;
-use crate::backoff::READ;
+use crate::backoff::{LOOKS_MAX, READ};
 use crate::effect::Effect;
 use crate::event::Reading;
-
-/// How often a replica that is behind is asked again before the regular look has to do.
-pub(super) const LOOKS_MAX: u32 = 6;
 
 /// We were told of a change, and have not read it yet.
 #[derive(Debug)]
@@ -61,7 +58,7 @@ impl Agent {
         let epoch = self.acceptance.epoch_max();
         match verdict {
             // Its epoch goes to the disk with its closure, before anything is done about it.
-            Ok(Some(accepted)) => self.closures.follow(accepted, bytes),
+            Ok(Some(accepted)) => self.closures.follow(accepted, bytes, seq.unwrap_or_default()),
             Ok(None) => {}
             Err(refusal) => {
                 if before < epoch {

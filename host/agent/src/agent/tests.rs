@@ -1,15 +1,17 @@
 //! The machine as a whole, by stories: a small world that answers effects as a driver would, and
 //! writes down what it was asked.
 
+mod any_order;
+mod bindings;
 mod coming_and_going;
 mod world;
 
 use super::*;
+use crate::backoff::LOOKS_MAX;
 use crate::testing::{
     assignment, component, config, host, issuer, leads, record, sealed, spec_hash, stranger,
 };
 use leave::LAME_DUCK_MS;
-use look::LOOKS_MAX;
 use wattle_trust::signed::{self, Context};
 use wattle_types::{ActorState, Assignment, Epoch, ServeState, stored};
 use world::World;
@@ -26,9 +28,11 @@ fn an_assignment_is_made_durable_then_acknowledged_then_started() {
             "announce all #0:",
             "read assign",
             "read spec web",
+            "read links web",
             "read id web",
             "store 1: id web, spec web",
             "start web x2",
+            "bind web: own=1",
             "serve web x2",
             "scaled web to 2",
             "announce #1: web ready",
@@ -162,6 +166,7 @@ fn a_changed_spec_starts_beside_the_old_and_swaps_when_ready() {
     assert_eq!(
         world.story(),
         [
+            "bind web#2: own=2",
             "serve web#2 x1",
             "scaled web to 1",
             "stop web",
@@ -469,6 +474,9 @@ fn the_same_events_give_the_same_effects() {
     assert_eq!(run(), run());
 }
 
+/// The sequence of what tests read without a story of its own.
+const SEQ: u64 = 1_000;
+
 fn value(bytes: Vec<u8>) -> Reading {
-    Reading::Value { bytes, seq: 1_000 }
+    Reading::Value { bytes, seq: SEQ }
 }

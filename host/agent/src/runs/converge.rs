@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wattle_types::{ActorId, ActorSpec, Millis, SpecHash};
 
-use super::{Failing, Phase, Plan, Run, Runs, START, Target};
+use super::{Binding, Failing, Phase, Plan, Run, Runs, START, Target};
 use crate::effect::{Effect, Happening, Scaled};
 use crate::event::{Component, Failure, RunId};
 
@@ -48,6 +48,7 @@ impl Runs {
     }
 
     fn converge_to(&mut self, id: &ActorId, target: &Target, now: Millis, out: &mut Vec<Effect>) {
+        self.bind(id, target, out);
         // A start that is no longer wanted; what serves is kept until its successor is ready.
         let outdated = |run: &Run| run.hash != target.hash;
         self.stop_where(
@@ -56,7 +57,7 @@ impl Runs {
             Ending::Replaced,
             out,
         );
-        let Plan::Run(spec) = &target.plan else {
+        let Plan::Run { spec, config } = &target.plan else {
             return self.stay_blocked(id, target, now);
         };
         let Some(actor) = self.actors.get_mut(id) else { return };
@@ -91,7 +92,30 @@ impl Runs {
                     Some(at) if now < at => {
                         self.retries.insert((at, id.clone()));
                     }
-                    _ => self.start(id, target, Arc::clone(spec), out),
+                    _ => {
+                        let (links, config) = (Arc::clone(&target.links), Arc::clone(config));
+                        self.start(id, target, Arc::clone(spec), Binding { links, config }, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Links are the actor's, whichever revision of it runs, and hold for calls under way.
+    /// Configuration is a revision's: an outdated one keeps what it had last.
+    fn bind(&mut self, id: &ActorId, target: &Target, out: &mut Vec<Effect>) {
+        let Some(actor) = self.actors.get_mut(id) else { return };
+        for (run_id, run) in &mut actor.runs {
+            let config = match &target.plan {
+                Plan::Run { config, .. } if run.hash == target.hash => config,
+                _ => &run.binding.config,
+            };
+            let (links, config) = (Arc::clone(&target.links), Arc::clone(config));
+            let binding = Binding { links, config };
+            if run.binding != binding {
+                run.binding = binding;
+                if run.component().is_some() {
+                    out.push(run.bind(id, *run_id));
                 }
             }
         }
@@ -102,6 +126,7 @@ impl Runs {
         id: &ActorId,
         target: &Target,
         spec: Arc<ActorSpec>,
+        binding: Binding,
         out: &mut Vec<Effect>,
     ) {
         self.last_run += 1;
@@ -112,6 +137,7 @@ impl Runs {
             spec: Arc::clone(&spec),
             owner: target.owner.clone(),
             count,
+            binding,
             phase: Phase::Starting,
         };
         self.actors.entry(id.clone()).or_default().runs.insert(run, started);
@@ -189,6 +215,11 @@ impl Run {
             Phase::Ready(component) => Some(component),
             Phase::Draining(component) => component.as_ref(),
         }
+    }
+
+    pub(super) fn bind(&self, id: &ActorId, run: RunId) -> Effect {
+        let Binding { links, config } = self.binding.clone();
+        Effect::Bind { id: id.clone(), run, links, config }
     }
 
     pub(super) fn scaled(&self, id: &ActorId, component: Option<Component>) -> Scaled {

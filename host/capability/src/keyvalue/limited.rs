@@ -104,6 +104,22 @@ impl Bucket for Limited {
         self.inner.increment(key, delta).await
     }
 
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&Bytes>,
+        value: Bytes,
+    ) -> Result<bool, KvError> {
+        self.check_key(key)?;
+        self.check_value(&value)?;
+        self.inner.swap(key, expected, value).await
+    }
+
+    async fn add(&self, key: &str, delta: i64) -> Result<i64, KvError> {
+        self.check_key(key)?;
+        self.inner.add(key, delta).await
+    }
+
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, KvError> {
         self.check_batch(keys.iter())?;
         let mut values = Vec::with_capacity(keys.len());
@@ -162,6 +178,8 @@ mod tests {
         assert_eq!(bucket.delete("abcde").await, Err(too_long.clone()));
         assert_eq!(bucket.exists("abcde").await, Err(too_long.clone()));
         assert_eq!(bucket.increment("abcde", 1).await, Err(too_long.clone()));
+        assert_eq!(bucket.add("abcde", 1).await, Err(too_long.clone()));
+        assert_eq!(bucket.swap("abcde", None, Bytes::new()).await, Err(too_long.clone()));
         assert_eq!(bucket.get_many(&keys(&["a", "abcde"])).await, Err(too_long.clone()));
         assert_eq!(bucket.delete_many(&keys(&["a", "abcde"])).await, Err(too_long));
     }
@@ -172,6 +190,8 @@ mod tests {
         assert_eq!(bucket.set("a", Bytes::from_static(&[0; 8])).await, Ok(()));
         let too_large = Err(KvError::ValueTooLarge { len: 9, max: 8 });
         assert_eq!(bucket.set("a", Bytes::from_static(&[0; 9])).await, too_large);
+        let swapped = bucket.swap("a", None, Bytes::from_static(&[0; 9])).await;
+        assert_eq!(swapped, too_large.clone().map(|()| false));
         let entries = vec![("a".to_owned(), Bytes::from_static(&[0; 9]))];
         assert_eq!(bucket.set_many(entries).await, too_large);
     }

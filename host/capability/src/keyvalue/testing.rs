@@ -60,6 +60,8 @@ pub async fn conforms(stores: &dyn KeyValue) {
     any_bytes_are_a_value(stores).await;
     deleting_is_final_and_repeatable(stores).await;
     increments_are_atomic_decimals(stores).await;
+    a_swap_needs_what_it_expects(stores).await;
+    sums_may_be_below_zero(stores).await;
     batches_answer_in_order(stores).await;
     a_long_listing_has_pages(stores).await;
     stores_and_scopes_are_apart(stores).await;
@@ -165,6 +167,55 @@ async fn increments_are_atomic_decimals(stores: &dyn KeyValue) {
     }
     let total = Bytes::from((TASKS * EACH).to_string());
     assert_eq!(bucket.get("shared").await, Ok(Some(total)), "no increment is lost");
+}
+
+async fn a_swap_needs_what_it_expects(stores: &dyn KeyValue) {
+    let bucket = open(stores, "swaps").await;
+    let [one, two] = [Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+    assert_eq!(bucket.swap("k", Some(&one), two.clone()).await, Ok(false), "it is not there");
+    assert_eq!(bucket.swap("k", None, one.clone()).await, Ok(true), "it was not there");
+    assert_eq!(bucket.swap("k", None, two.clone()).await, Ok(false), "it is there by now");
+    assert_eq!(bucket.get("k").await, Ok(Some(one.clone())), "a swap that fails changes nothing");
+    assert_eq!(bucket.swap("k", Some(&one), two.clone()).await, Ok(true), "it was as expected");
+    assert_eq!(bucket.swap("k", Some(&one), one.clone()).await, Ok(false), "not any more");
+    bucket.delete("k").await.expect("a delete");
+    assert_eq!(bucket.swap("k", Some(&two), one.clone()).await, Ok(false), "it was deleted");
+    assert_eq!(bucket.swap("k", None, one).await, Ok(true), "what was deleted is not there");
+
+    let rivals = (0..8).map(|n: u8| {
+        let bucket = bucket.clone();
+        tokio::spawn(async move { bucket.swap("race", None, vec![n].into()).await })
+    });
+    let mut won = 0;
+    for rival in rivals.collect::<Vec<_>>() {
+        won += u32::from(rival.await.expect("a task ends").expect("swaps do not fail"));
+    }
+    assert_eq!(won, 1, "of many who expect the same, one wins");
+}
+
+async fn sums_may_be_below_zero(stores: &dyn KeyValue) {
+    let bucket = open(stores, "sums").await;
+    assert_eq!(bucket.add("n", -2).await, Ok(-2), "what is not there counts as 0");
+    assert_eq!(bucket.get("n").await, Ok(Some("-2".into())), "a sum is ASCII decimal");
+    assert_eq!(bucket.increment("n", 1).await, Err(KvError::NotANumber), "not without a sign");
+    assert_eq!(bucket.add("n", 44).await, Ok(42));
+    assert_eq!(bucket.increment("n", 1).await, Ok(43), "both count on the same number");
+    bucket.set("max", i64::MAX.to_string().into()).await.expect("a write");
+    assert_eq!(bucket.add("max", 1).await, Err(KvError::OutOfRange));
+    let tasks: Vec<_> = (0..4)
+        .map(|_| {
+            let bucket = bucket.clone();
+            tokio::spawn(async move {
+                for _ in 0..5 {
+                    bucket.add("shared", -1).await.expect("a sum");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("sums do not fail");
+    }
+    assert_eq!(bucket.get("shared").await, Ok(Some("-20".into())), "no sum is lost");
 }
 
 async fn batches_answer_in_order(stores: &dyn KeyValue) {
@@ -278,6 +329,21 @@ impl Bucket for InMemory {
             entries.insert(key.to_owned(), sum.to_string().into());
             Ok(sum)
         })
+    }
+
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&Bytes>,
+        value: Bytes,
+    ) -> Result<bool, KvError> {
+        Ok(self.with(|entries| {
+            let as_expected = entries.get(key) == expected;
+            if as_expected {
+                entries.insert(key.to_owned(), value);
+            }
+            as_expected
+        }))
     }
 }
 

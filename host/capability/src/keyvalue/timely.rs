@@ -59,6 +59,19 @@ impl Bucket for Timely {
         self.in_time(self.inner.increment(key, delta)).await
     }
 
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&Bytes>,
+        value: Bytes,
+    ) -> Result<bool, KvError> {
+        self.in_time(self.inner.swap(key, expected, value)).await
+    }
+
+    async fn add(&self, key: &str, delta: i64) -> Result<i64, KvError> {
+        self.in_time(self.inner.add(key, delta)).await
+    }
+
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, KvError> {
         self.in_time(self.inner.get_many(keys)).await
     }
@@ -105,6 +118,9 @@ mod tests {
         async fn increment(&self, _: &str, _: u64) -> Result<u64, KvError> {
             std::future::pending().await
         }
+        async fn swap(&self, _: &str, _: Option<&Bytes>, _: Bytes) -> Result<bool, KvError> {
+            std::future::pending().await
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -114,7 +130,10 @@ mod tests {
             let start = Instant::now();
             let bucket = Timely::new(Arc::new(Deaf), patience, start + left);
             assert_eq!(bucket.increment("a", 1).await, Err(KvError::Timeout));
-            assert_eq!(start.elapsed().as_secs(), 1);
+            assert_eq!(bucket.add("a", 1).await, Err(KvError::Timeout));
+            // The call's own deadline has passed after the first; patience starts again.
+            let expected = if patience < left { 2 } else { 1 };
+            assert_eq!(start.elapsed().as_secs(), expected);
         }
     }
 }

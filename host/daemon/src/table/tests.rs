@@ -131,16 +131,17 @@ fn a_suspect_is_asked_only_if_nobody_else_is_there() {
 
 #[test]
 fn a_missed_announcement_is_noticed_and_nothing_wrong_is_learned_from_the_next() {
-    let gap = Heard { gap: true, routes_changed: false };
+    let gap = Heard { gap: true, ..Heard::default() };
     let mut table = table(&[2]);
     // 2 was missed.
     assert_eq!(table.hear(delta(2, 3, vec![entry(WEB, ServeState::Gone)]), Millis(0)), gap);
     assert_eq!(chosen(&table, &[], 0), hosts(&[2]));
     // Its number alone tells as much.
     assert_eq!(table.hear(delta(2, 4, vec![]), Millis(0)), gap);
-    assert_eq!(table.hear(full(2, 4, vec![]), Millis(0)), Heard::default());
+    let changed = Heard { serves_changed: true, ..Heard::default() };
+    assert_eq!(table.hear(full(2, 4, vec![]), Millis(0)), changed);
     assert_eq!(chosen(&table, &[], 0), hosts(&[]));
-    assert_eq!(table.hear(delta(2, 5, ready(WEB)), Millis(0)), Heard::default());
+    assert_eq!(table.hear(delta(2, 5, ready(WEB)), Millis(0)), changed);
     assert_eq!(chosen(&table, &[], 0), hosts(&[2]));
 }
 
@@ -220,4 +221,40 @@ fn the_listener_is_told_only_when_routes_change() {
     assert!(table.hear(delta(2, 1, ready(WEB)), Millis(0)).routes_changed);
     assert!(!table.hear(delta(3, 1, ready(WEB)), Millis(0)).routes_changed);
     assert!(table.hear(delta(3, 2, ready("db")), Millis(0)).routes_changed);
+}
+
+#[test]
+fn a_host_speaks_for_what_it_runs_until_that_is_gone() {
+    let mut table = table(&[2]);
+    let runs = |table: &Table| table.runs(&host(2), &actor(WEB));
+    assert!(runs(&table));
+    assert!(!table.runs(&host(3), &actor(WEB)), "nobody else does");
+    assert!(!table.runs(&host(2), &actor("db")));
+    table.hear(delta(2, 2, vec![entry(WEB, ServeState::Draining)]), Millis(0));
+    assert!(runs(&table), "what it finishes may still call others");
+    table.hear(delta(2, 3, vec![entry(WEB, ServeState::Gone)]), Millis(0));
+    assert!(!runs(&table));
+}
+
+#[test]
+fn what_an_actor_exports_is_known_from_those_who_take_calls() {
+    let exporting = |state, word: &str| {
+        let function = (word.to_owned(), wattle_types::Fingerprint::from_bytes([0; 16]));
+        let exports = BTreeMap::from([("a:b/c".parse().unwrap(), BTreeMap::from([function]))]);
+        let revision = SpecHash(Digest::of(word.as_bytes()));
+        ServeEntry { exports, revision, ..entry(WEB, state) }
+    };
+    let mut table = Table::new(host(1));
+    table.hear(delta(2, 1, vec![exporting(ServeState::Ready, "old")]), Millis(0));
+    table.hear(delta(3, 1, vec![exporting(ServeState::Ready, "new")]), Millis(0));
+    table.hear(delta(4, 1, vec![exporting(ServeState::Ready, "new")]), Millis(0));
+    let words = |table: &Table| {
+        let exports = table.exports(&actor(WEB)).into_values();
+        let functions = exports.flat_map(|exports| exports.values().cloned().collect::<Vec<_>>());
+        functions.flat_map(BTreeMap::into_keys).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(words(&table), BTreeSet::from(["new".to_owned(), "old".to_owned()]));
+    table.hear(delta(2, 2, vec![exporting(ServeState::Draining, "old")]), Millis(0));
+    assert_eq!(words(&table), BTreeSet::from(["new".to_owned()]));
+    assert!(table.exports(&actor("db")).is_empty());
 }

@@ -156,7 +156,7 @@ async fn whoever_drops_the_answer_ends_the_call() {
 }
 
 #[tokio::test]
-async fn a_call_beyond_the_permits_is_refused_at_once_and_was_not_begun() {
+async fn a_call_beyond_the_permits_is_refused_soon_and_was_not_begun() {
     let one_call = SpecLimits { concurrency: Some(1), ..SpecLimits::default() };
     let many = EngineConfig { permits: 16, ..EngineConfig::default() };
     let one = EngineConfig { permits: 1, nested_permits: 1, ..EngineConfig::default() };
@@ -167,7 +167,8 @@ async fn a_call_beyond_the_permits_is_refused_at_once_and_was_not_begun() {
         let slow = request("/slow?times=1000000&ms=10");
         let running = actor.http(outside(&actor, PATIENCE), slow).await.unwrap();
         let refused = get(&actor, "/hello").await.unwrap_err();
-        assert_eq!(refused, CallError::Overloaded { what });
+        let retry_after = CallError::RETRY_AFTER;
+        assert_eq!(refused, CallError::Overloaded { what, retry_after });
         assert_eq!((refused.begun(), refused.status().as_u16()), (false, 503));
         drop(running);
         until("there is room", async || get(&actor, "/hello").await.is_ok()).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The codes in a text: what follows the prefix, to the first character that none of them has.
 fn codes(text: &str) -> BTreeSet<String> {
@@ -13,12 +13,18 @@ fn codes(text: &str) -> BTreeSet<String> {
     after.map(code).filter(|code| !code.is_empty()).collect()
 }
 
+/// Every file in `dir` and below.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
 #[test]
 fn every_code_of_the_engine_is_documented_and_every_documented_code_exists() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = fs::read_dir(here.join("src")).unwrap();
-    let source = |entry: std::io::Result<fs::DirEntry>| fs::read_to_string(entry.unwrap().path());
-    let said: BTreeSet<String> = sources.flat_map(|entry| codes(&source(entry).unwrap())).collect();
+    let sources = files(&here.join("src")).into_iter();
+    let said: BTreeSet<String> =
+        sources.flat_map(|path| codes(&fs::read_to_string(path).unwrap())).collect();
     let page = fs::read_to_string(here.join("../../docs/errors/WT-ENGINE.md")).unwrap();
     assert_eq!(said, codes(&page));
     assert!(20 < said.len(), "{said:?}");

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use wattle_capability::keyvalue::testing::InMemoryStores;
 use wattle_capability::log::{Log, LogLine};
+use wattle_capability::messaging::{Messaging, Silent};
+use wattle_capability::secrets::{NoSecrets, Secrets};
 use wattle_capability::{
     Body, BodyError, CallContext, KeyValue, Outbound, StoreScope, body, outbound,
 };
@@ -69,6 +71,8 @@ pub(crate) struct Setup {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) keyvalue: Arc<dyn KeyValue>,
     pub(crate) outbound: Arc<dyn Outbound>,
+    pub(crate) messaging: Arc<dyn Messaging>,
+    pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) log: Arc<Heard>,
     pub(crate) limits: ActorLimits,
 }
@@ -81,6 +85,8 @@ impl Setup {
             config: BTreeMap::new(),
             keyvalue: Arc::new(InMemoryStores::default()),
             outbound: Arc::new(outbound::Closed),
+            messaging: Arc::new(Silent),
+            secrets: Arc::new(NoSecrets),
             log: Arc::default(),
             limits: ActorLimits::default(),
         }
@@ -102,6 +108,8 @@ impl Setup {
             keyvalue: self.keyvalue,
             scope: StoreScope::App("tests".parse().unwrap()),
             outbound: self.outbound,
+            messaging: self.messaging,
+            secrets: self.secrets,
             log: self.log,
             limits: self.limits,
             count: 1,

@@ -3,7 +3,12 @@
 mod answers;
 mod bounds;
 mod codes;
+mod encoded;
+mod interfaces;
 mod kit;
 mod loading;
+mod neighbours;
+mod offers;
 mod outgoing;
 mod stores;
+mod typed;

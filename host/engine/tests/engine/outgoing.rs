@@ -99,6 +99,10 @@ impl Outbound for World {
     ) -> Result<wattle_capability::Returned, OutboundError> {
         wattle_capability::outbound::Closed.invoke(ctx, link, invocation).await
     }
+
+    fn is_linked(&self, interface: &str, link: &wattle_types::LinkName) -> bool {
+        wattle_capability::outbound::Closed.is_linked(interface, link)
+    }
 }
 
 async fn exerciser() -> (Arc<World>, Actor) {

@@ -99,6 +99,17 @@ pub(crate) fn late(query: &Query, answer: Answer) {
     atomics::increment(&bucket, "late", 1).expect("a store works");
 }
 
+/// Sends one piece, and then counts in the store every `ms` milliseconds, for as long as it is let.
+pub(crate) fn tick(query: &Query, answer: Answer) {
+    let mut open = answer.open();
+    open.write(b"ticking");
+    let bucket = store::open("default").expect("a store opens");
+    loop {
+        atomics::increment(&bucket, "ticks", 1).expect("a store works");
+        monotonic_clock::subscribe_duration(query.number("ms") * 1_000_000).block();
+    }
+}
+
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
 /// How many calls this instance has seen.

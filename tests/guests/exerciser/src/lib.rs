@@ -57,6 +57,7 @@ fn handle(path: &str, query: &Query, request: IncomingRequest, answer: Answer) {
         "/work" => behave::work(query, answer),
         "/late" => behave::late(query, answer),
         "/count" => behave::count(answer),
+        "/tick" => behave::tick(query, answer),
         "/call" => behave::call(query, answer),
         "/upload" => behave::upload(query, answer),
         "/kv" => answer.text(&stores::operate(query)),

@@ -9,7 +9,13 @@ fn a_host_restarts_from_its_closure_without_a_lattice() {
     let mut again = world.restart();
     assert_eq!(
         again.story(),
-        ["start web x2", "serve web x2", "scaled web to 2", "announce #1: web ready"]
+        [
+            "start web x2",
+            "bind web: own=1",
+            "serve web x2",
+            "scaled web to 2",
+            "announce #1: web ready",
+        ]
     );
     let beat = again.beat();
     assert_eq!((beat.applied.unwrap().generation, beat.epoch_max), (Generation(7), Epoch(3)));
@@ -18,7 +24,13 @@ fn a_host_restarts_from_its_closure_without_a_lattice() {
     again.step(Event::Connected);
     assert_eq!(
         again.story(),
-        ["stopped host", "started host", "announce all #1: web ready", "read assign"]
+        [
+            "stopped host",
+            "started host",
+            "announce all #1: web ready",
+            "read assign",
+            "read links web",
+        ]
     );
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::testing::{spec, stored_value};
+use crate::testing::{id, spec, stored_value};
 use crate::{Closure, Restored, Scaled};
+use wattle_types::{ConfigRecord, LinkRecord};
 
 /// All specs a story may name, so that effects can be written with short names.
-const NAMES: [&str; 3] = ["web", "web#2", "db"];
+const NAMES: [&str; 5] = ["web", "web#2", "db", "set", "set#2"];
 
 pub(super) struct World {
     pub(super) agent: Agent,
@@ -19,7 +20,11 @@ pub(super) struct World {
     pub(super) records_exist: bool,
     /// Our assignment in the store, and its sequence.
     pub(super) stored: Option<(Vec<u8>, u64)>,
-    /// So many reads of it see nothing yet.
+    /// Links and configuration that the store has.
+    pub(super) values: BTreeMap<Key, Vec<u8>>,
+    /// How new what the store says of them is.
+    pub(super) up_to: u64,
+    /// So many reads of our assignment see nothing yet.
     pub(super) stale_reads: u32,
     /// Whether the store can be reached.
     pub(super) online: bool,
@@ -57,6 +62,8 @@ impl World {
             records: Vec::new(),
             records_exist: true,
             stored: None,
+            values: BTreeMap::new(),
+            up_to: SEQ,
             stale_reads: 0,
             online: false,
             store_answers: true,
@@ -85,6 +92,8 @@ impl World {
         let mut world = Self::boot(disk);
         world.specs = self.specs;
         world.stored = self.stored;
+        world.values = self.values;
+        world.up_to = self.up_to;
         world.online = true;
         world
     }
@@ -181,8 +190,62 @@ impl World {
         }
     }
 
+    /// Somebody stores a link.
+    pub(super) fn put_link(&mut self, link: &LinkRecord) {
+        self.up_to += 1;
+        self.values.insert(link.key(), stored::encode(link));
+    }
+
+    pub(super) fn delete_link(&mut self, link: &LinkRecord) {
+        self.up_to += 1;
+        self.values.remove(&link.key());
+    }
+
+    /// Somebody stores configuration.
+    pub(super) fn put_config(&mut self, config: &ConfigRecord) {
+        self.up_to += 1;
+        self.values.insert(Key::Config(config.name.clone()), stored::encode(config));
+    }
+
+    /// This host is told that a link of `source` changed just now.
+    pub(super) fn tell_link(&mut self, source: &str) {
+        self.step(Event::LinkChanged { source: id(source), at_least: self.up_to });
+    }
+
+    /// This host is told that configuration changed just now.
+    pub(super) fn tell_config(&mut self, name: &str) {
+        let name = name.parse().unwrap();
+        self.step(Event::ConfigChanged { name, at_least: self.up_to });
+    }
+
+    /// What the store says of all links of an actor.
+    pub(super) fn links_of(&self, source: &ActorId) -> Event {
+        let is_asked = |key: &Key| matches!(key, Key::Link { source: of, .. } if of == source);
+        let found = self.values.iter().filter(|(key, _)| is_asked(key));
+        let links = found.map(|(key, bytes)| (key.clone(), bytes.clone(), 1)).collect();
+        let links = if self.online { Ok(links) } else { Err(()) };
+        Event::LinksRead { source: source.clone(), links, up_to: self.up_to }
+    }
+
+    /// The disk says that what it was given last is stored.
+    pub(super) fn finish_store(&mut self) {
+        let generation = self.disk.applied.expect("something was stored").generation;
+        self.step(Event::Stored { generation });
+    }
+
+    /// Links and configuration on disk.
+    pub(super) fn on_disk(&self) -> BTreeMap<Key, Vec<u8>> {
+        let is_value = |key: &Key| matches!(key, Key::Link { .. } | Key::Config(_));
+        let values = self.disk.values.iter().filter(|(key, _)| is_value(key));
+        values.map(|(key, bytes)| (key.clone(), bytes.clone())).collect()
+    }
+
     fn answer(&mut self, effect: Effect) {
         match effect {
+            Effect::ReadLinks { source } if self.store_answers => {
+                let event = self.links_of(&source);
+                self.step(event);
+            }
             Effect::Read { keys } if self.store_answers => {
                 for key in keys {
                     let reading = self.read(&key);
@@ -222,6 +285,11 @@ impl World {
                 let known = self.records.iter().find(|record| record.id == *id);
                 known.map(stored::encode).or_else(|| stored_value(key, &self.specs))
             }
+            Key::Config(_) => {
+                let found = self.values.get(key).cloned();
+                return found
+                    .map_or(Reading::Nothing, |bytes| Reading::Value { bytes, seq: self.up_to });
+            }
             _ => stored_value(key, &self.specs),
         };
         found.map_or(Reading::Nothing, |bytes| Reading::Value { bytes, seq: 1 })
@@ -243,6 +311,13 @@ impl World {
     fn line(&mut self, effect: &Effect) -> String {
         match effect {
             Effect::Read { keys } => format!("read {}", list(keys.iter().map(key_line))),
+            Effect::ReadLinks { source } => format!("read links {source}"),
+            Effect::Bind { run, links, config, .. } => {
+                let links =
+                    links.iter().map(|(path, _, bound)| format!("{path} -> {}", bound.target));
+                let config = config.iter().map(|(key, value)| format!("{key}={value}"));
+                format!("bind {}: {}", self.name_of_run(*run), list(links.chain(config)))
+            }
             Effect::StoreEpoch { epoch } => format!("store epoch {epoch}"),
             Effect::StoreClosure(closure) => {
                 let new = list(closure.values.keys().map(key_line));

@@ -1,0 +1,289 @@
+//! The callee's side.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::join_all;
+use http_body_util::BodyExt as _;
+use wattle_types::{HostId, stored};
+
+use super::ask::{contents, numbers};
+use super::call::{Call, lost};
+use super::heads::{self, Following, HttpBody};
+use super::incoming::{self, Incoming};
+use super::{Content, StreamFault, after};
+use crate::call::frame::By;
+use crate::call::{Beside, CallBody, CallReply, CallRequest, Limits, NotBegun, Outcome, ReplyBody};
+use crate::wire::WireError;
+use crate::{Connection, Message, ReplyTo};
+
+/// The code of an answer that its caller cannot be given.
+pub(crate) const ANSWER_TOO_LARGE: &str = "WT-HOST-ANSWER-TOO-LARGE";
+
+/// A call that came in.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Arguments are whole. Of HTTP the body is in `streams`.
+    pub request: CallRequest,
+    /// For HTTP one: the body, also where it was complete in the head.
+    pub streams: Vec<Content>,
+    pub answering: Answering,
+}
+
+/// A call that came in and could not be read. Nothing was begun.
+#[derive(Debug)]
+pub struct Refused {
+    /// What its caller is to be told.
+    pub reply: CallReply,
+    pub answering: Answering,
+}
+
+/// What is owed to a caller. Dropping it without a reply says that the outcome is unknown.
+#[derive(Debug)]
+pub struct Answering {
+    connection: Connection,
+    limits: Limits,
+    /// None once it was answered, or if no answer is wanted.
+    to: Option<ReplyTo>,
+    caller: Option<HostId>,
+    /// None for a caller whose address takes no frames.
+    call: Option<Arc<Call>>,
+    /// What each stream of the answer may send at once.
+    credit: u64,
+}
+
+impl Connection {
+    /// Takes a call that came in on `call.<host>.>` or `any.*`; waits only for arguments that did
+    /// not fit into its message.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read is refused; whoever called this answers it with [`Refused::answer`].
+    pub async fn accept(&self, message: Message, limits: &Limits) -> Result<Accepted, Refused> {
+        let read = CallRequest::decode_beside(&message.payload, limits);
+        let credit = read.as_ref().map_or(0, |(_, beside)| beside.credit);
+        let answering = self.answering(message.reply, credit, limits);
+        let malformed = |reply: CallReply, answering| Err(Refused { reply, answering });
+        let (mut request, beside) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let reply = CallReply::not_begun(NotBegun::Malformed, error.to_string());
+                return malformed(reply, answering);
+            }
+        };
+        let partial = matches!(&request.body, CallBody::Http(http) if !http.end);
+        let follows = partial || !beside.is_whole();
+        let deadline = after(Duration::from_millis(request.remaining_ms));
+        let call = match &answering.call {
+            Some(call) if follows => {
+                call.will_read(&numbers(partial, &beside), 0);
+                Some(call.clone())
+            }
+            None if follows => {
+                let why = "what follows a call needs a reply subject of this lattice";
+                return malformed(CallReply::not_begun(NotBegun::Malformed, why), answering);
+            }
+            _ => None,
+        };
+        let streams = match &mut request.body {
+            CallBody::Http(http) => {
+                let body = std::mem::take(&mut http.body);
+                let content = match &call {
+                    Some(call) => Incoming::going_on(body, call, 0, deadline, None),
+                    None => {
+                        Incoming::whole(body, heads::trailers(std::mem::take(&mut http.trailers)))
+                    }
+                };
+                vec![content.boxed_unsync()]
+            }
+            CallBody::Invoke(_) => contents(beside.streams, call.as_ref(), deadline, None),
+            CallBody::Describe => Vec::new(),
+        };
+        if let (CallBody::Invoke(invoke), Some(call)) = (&mut request.body, &call)
+            && beside.rest != 0
+        {
+            let first = std::mem::take(&mut invoke.args);
+            match incoming::value(call, first, beside.rest, deadline).await {
+                Ok(args) => invoke.args = args,
+                Err(fault) => {
+                    let reason = match fault {
+                        StreamFault::DeadlineExceeded => NotBegun::DeadlineExceeded,
+                        _ => NotBegun::Malformed,
+                    };
+                    return malformed(CallReply::not_begun(reason, fault.to_string()), answering);
+                }
+            }
+        }
+        Ok(Accepted { request, streams, answering })
+    }
+
+    fn answering(&self, to: Option<ReplyTo>, credit: u64, limits: &Limits) -> Answering {
+        let calls = self.calls();
+        let call = to.as_ref().and_then(|to| {
+            let name = calls.name_in(to.as_str())?;
+            let there = Some(format!("{}.s", to.as_str()).into());
+            // Who grants credit at once hears frames, so silence means something.
+            let call = Call::new(calls.clone(), By::Callee, name, there, credit != 0);
+            Some(calls.register(call))
+        });
+        let caller = to.as_ref().and_then(|to| to.who(self.names())?.parse().ok());
+        Answering { connection: self.clone(), limits: *limits, to, caller, call, credit }
+    }
+}
+
+impl Answering {
+    /// The host the caller runs on, as far as its reply subject says; NATS pins who may hear it.
+    pub fn caller_host(&self) -> Option<HostId> {
+        self.caller
+    }
+
+    /// Completes when nobody waits for the answer any more. Never, for most calls.
+    pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static {
+        let gone = self.call.as_ref().map(|call| call.gone.clone());
+        async move {
+            match gone {
+                Some(gone) => gone.cancelled().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Answers; returns once the streams were taken by the caller, or will not be. Dropping the
+    /// future before that cuts them short.
+    ///
+    /// The body of an HTTP response is stream 0; what [`crate::call::HttpResponse::body`] holds
+    /// already is sent only if there are no streams.
+    ///
+    /// # Errors
+    ///
+    /// Why a stream ended before the caller had all of it.
+    pub async fn reply(
+        mut self,
+        mut reply: CallReply,
+        streams: Vec<Content>,
+    ) -> Result<(), StreamFault> {
+        if self.to.is_none() {
+            return Ok(());
+        }
+        let mut beside = Beside::default();
+        let following = match &mut reply.outcome {
+            Outcome::Ok(ReplyBody::Http(http)) => match streams.into_iter().next() {
+                Some(content) => {
+                    let (body, end, trailers) = (&mut http.body, &mut http.end, &mut http.trailers);
+                    let http = HttpBody { body, end, trailers };
+                    heads::begin_body(http, content, &self.limits).await
+                }
+                None => Vec::new(),
+            },
+            Outcome::Ok(ReplyBody::Value(_)) => {
+                heads::begin_streams(streams, &mut beside, &self.limits).await
+            }
+            _ => Vec::new(),
+        };
+        self.say(&reply, beside, following).await
+    }
+
+    async fn say(
+        &mut self,
+        reply: &CallReply,
+        mut beside: Beside,
+        mut following: Following,
+    ) -> Result<(), StreamFault> {
+        let value = match &reply.outcome {
+            Outcome::Ok(ReplyBody::Value(value)) => value.clone(),
+            Outcome::Ok(ReplyBody::Described(signatures)) => stored::encode(signatures).into(),
+            _ => Bytes::new(),
+        };
+        let limits = self.limits;
+        let write = |beside: &Beside| reply.encode_described(&value, beside, &limits);
+        let encoded = if limits.value_bytes_max < value.len() {
+            let (what, len, max) = ("a result", value.len(), limits.value_bytes_max);
+            Err(WireError::TooLarge { what, len, max })
+        } else {
+            heads::encode(&value, &mut beside, &mut following, &limits, write)
+        };
+        let call = self.call.clone();
+        match (encoded, call) {
+            (Ok(head), _) if following.is_empty() => self.publish(head, None).await,
+            (Ok(head), Some(call)) => self.stream(head, &call, following).await,
+            (Ok(_), None) => {
+                self.fail("what follows an answer needs a reply subject of this lattice").await
+            }
+            (Err(error), _) => self.fail(&error.to_string()).await,
+        }
+    }
+
+    /// Says the head, and what follows it, all at once: who reads one slowly waits for that one.
+    async fn stream(
+        &mut self,
+        head: Bytes,
+        call: &Arc<Call>,
+        following: Following,
+    ) -> Result<(), StreamFault> {
+        self.connection.calls().bulk().await.map_err(lost)?;
+        call.will_send(following.iter().map(|(stream, _)| *stream), self.credit);
+        let unfinished = Unfinished { call };
+        self.publish(head, Some(call.here().clone())).await?;
+        let sends = following.into_iter().map(|(stream, outgoing)| outgoing.send(call, stream));
+        let ends = join_all(sends).await;
+        drop(unfinished);
+        ends.into_iter().collect()
+    }
+
+    /// An answer that cannot be given is an answer too.
+    async fn fail(&mut self, why: &str) -> Result<(), StreamFault> {
+        let reply = CallReply::failed(ANSWER_TOO_LARGE, why);
+        match reply.encode(&self.limits) {
+            Ok(encoded) => self.publish(encoded, None).await,
+            Err(error) => Err(lost(error)),
+        }
+    }
+
+    async fn publish(
+        &mut self,
+        encoded: Bytes,
+        here: Option<async_nats::Subject>,
+    ) -> Result<(), StreamFault> {
+        let Some(to) = self.to.take() else { return Ok(()) };
+        let (to, headers) = (to.into_text(), async_nats::HeaderMap::new());
+        let here = here.map(async_nats::Subject::into_string);
+        self.connection.publish_raw(to, here, headers, encoded).await.map_err(lost)
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if self.to.is_none() {
+            return;
+        }
+        let reply = CallReply::unknown("the callee gave no answer");
+        if let Ok(encoded) = reply.encode(&self.limits) {
+            // Fails only if the connection is down or busy, and then the caller finds that out.
+            let said = tokio::task::unconstrained(self.publish(encoded, None));
+            let _ = Box::pin(said).now_or_never();
+        }
+    }
+}
+
+impl Refused {
+    /// Tells the caller.
+    pub async fn answer(self) {
+        // Whoever sent what cannot be read may well not be there to be told.
+        let _ = self.answering.reply(self.reply, Vec::new()).await;
+    }
+}
+
+/// Streams that are being sent. Dropped before they are, the caller is told that no more comes.
+struct Unfinished<'a> {
+    call: &'a Arc<Call>,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.call.is_sent() {
+            self.call.give_up();
+        }
+    }
+}
