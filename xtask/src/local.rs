@@ -39,6 +39,8 @@ const STOP_GRACE: Duration = Duration::from_secs(15);
 pub(crate) struct LocalLattice {
     wattle: Wattle,
     hosts: &'static [(&'static str, &'static str)],
+    /// What every host is started with, beside what it needs.
+    host_arguments: &'static [&'static str],
     /// In the order in which they are to be stopped: hosts, controller, nats-server.
     processes: Vec<Process>,
     /// Where each host listens for HTTP.
@@ -76,6 +78,7 @@ impl LocalLattice {
         let local = Self {
             wattle,
             hosts,
+            host_arguments: &[],
             processes: Vec::new(),
             listeners: BTreeMap::new(),
             ended: Vec::new(),
@@ -93,6 +96,11 @@ impl LocalLattice {
             local.folder.path().display()
         ));
         Ok(local)
+    }
+
+    /// The hosts get these arguments too.
+    pub(crate) fn with_host_arguments(self, host_arguments: &'static [&'static str]) -> Self {
+        Self { host_arguments, ..self }
     }
 
     /// `nats_config` holds the settings that `wattle up` gives its server as well.
@@ -150,6 +158,7 @@ impl LocalLattice {
         let listener = free_address()?;
         self.listeners.insert(name, listener);
         let mut host = self.wattle.command(&["host", "--name", name]);
+        host.args(self.host_arguments);
         host.arg("--label").arg(format!("zone={zone}"));
         host.arg("--http-addr").arg(listener.to_string());
         host.arg("--data-dir").arg(self.path(name)).arg("--trust").arg(self.path("trust.toml"));

@@ -232,7 +232,7 @@ impl Bucket {
 }
 
 /// What a direct get, or a consumer, gives for one message of the stream.
-fn stored(headers: Option<&HeaderMap>, bytes: Bytes) -> Result<Stored, JetStreamError> {
+pub(crate) fn stored(headers: Option<&HeaderMap>, bytes: Bytes) -> Result<Stored, JetStreamError> {
     let header = |name: &str| headers.and_then(|all| all.get(name));
     let seq = header("Nats-Sequence").and_then(|value| value.as_str().parse().ok());
     let seq = seq.ok_or(JetStreamError::Incomplete("a sequence"))?;

@@ -209,7 +209,7 @@ impl Connection {
 
     /// Answers a request.
     pub async fn respond(&self, to: &ReplyTo, payload: Bytes) -> Result<(), PublishError> {
-        self.publish_raw(to.as_str().to_owned(), None, headers::outgoing(), payload).await
+        self.publish_raw(to.clone().into_subject(), None, headers::outgoing(), payload).await
     }
 
     /// Waits until the server has taken everything said so far, subscriptions included.

@@ -142,7 +142,7 @@ impl Connection {
         payload: Bytes,
     ) -> Result<(), PublishError> {
         let reply = reply.map(|reply| reply.0.clone());
-        self.publish_raw(to.0.clone(), reply, outgoing_headers(), payload).await
+        self.publish_raw(to.0.clone(), reply.map(Into::into), outgoing_headers(), payload).await
     }
 
     /// Asks something for an actor, and waits for one answer no longer than `within`.

@@ -5,7 +5,7 @@
 //! from the caller, and what became of a write is told in full.
 //!
 //! *Expected flow*: [`Store::ensure`] once; [`Store::follow`] for those who must know everything;
-//! [`Store::read_direct`] for a host that reads its own keys; [`Store::write`] and
+//! [`Store::read_direct`] and [`Store::read_prefix`] for a host that reads its own keys; [`Store::write`] and
 //! [`Store::commit`] to change something.
 //! *Guarantees*: a write is stored only on its condition; a batch is stored wholly or not at all.
 //! *Assumptions*: no wall clock; sequences only rise while the stream exists.
@@ -14,6 +14,7 @@
 
 mod commit;
 mod follow;
+mod prefix;
 mod write;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ use wattle_types::{Key, LatticeId};
 
 pub use commit::{BATCH_MAX, first_of_batch};
 pub use follow::{Change, Follow};
+pub use prefix::{Prefix, Read};
 pub(crate) use write::outcome;
 pub use write::{Expect, ReadBack, Refusal, Write, WriteOutcome};
 

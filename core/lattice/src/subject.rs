@@ -253,10 +253,9 @@ fn name<T: FromStr>(subject: &str, raw: &str) -> Result<T, SubjectError> {
         .map_err(|_| SubjectError::Name { subject: subject.to_owned(), name: raw.to_owned() })
 }
 
-/// Whether a text is one token of a subject; as [`Token`] says, without making one.
+/// Whether a text is one token of a subject.
 pub(crate) fn is_token(raw: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    (1..=Token::LEN_MAX).contains(&raw.len()) && raw.bytes().all(allowed)
+    Token::check(raw).is_ok()
 }
 
 /// A number with one spelling only: `7`, not `07` or `+7`.

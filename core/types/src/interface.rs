@@ -87,7 +87,7 @@ impl FromStr for InterfaceName {
         let (namespace, rest) = path.split_once(':').ok_or_else(wrong)?;
         let (package, interface) = rest.split_once('/').ok_or_else(wrong)?;
         for word in [namespace, package, interface] {
-            word.parse::<Token>().map_err(|_| wrong())?;
+            Token::check(word).map_err(|_| wrong())?;
         }
         Ok(Self { path: path.into(), version })
     }

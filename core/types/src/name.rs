@@ -33,26 +33,31 @@ impl Token {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a text is one, without making it.
+    pub fn check(raw: &str) -> Result<(), TokenError> {
+        if raw.is_empty() {
+            return Err(TokenError::Empty);
+        }
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if !raw.bytes().all(allowed) {
+            let is_allowed = |c: char| u8::try_from(c).is_ok_and(allowed);
+            let forbidden = raw.chars().enumerate().find(|(_, c)| !is_allowed(*c));
+            let (at, found) = forbidden.expect("one of its bytes is not allowed");
+            return Err(TokenError::Forbidden { found, at });
+        }
+        if Self::LEN_MAX < raw.len() {
+            return Err(TokenError::TooLong { len: raw.len(), max: Self::LEN_MAX });
+        }
+        Ok(())
+    }
 }
 
 impl FromStr for Token {
     type Err = TokenError;
 
     fn from_str(raw: &str) -> Result<Self, TokenError> {
-        if raw.is_empty() {
-            return Err(TokenError::Empty);
-        }
-        let forbidden = raw
-            .chars()
-            .enumerate()
-            .find(|(_, c)| !c.is_ascii_alphanumeric() && *c != '-' && *c != '_');
-        if let Some((at, found)) = forbidden {
-            return Err(TokenError::Forbidden { found, at });
-        }
-        if Self::LEN_MAX < raw.len() {
-            return Err(TokenError::TooLong { len: raw.len(), max: Self::LEN_MAX });
-        }
-        Ok(Self(raw.into()))
+        Self::check(raw).map(|()| Self(raw.into()))
     }
 }
 

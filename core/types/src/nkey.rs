@@ -160,9 +160,15 @@ impl FromStr for PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut raw = vec![self.role.prefix()];
-        raw.extend_from_slice(&self.bytes);
-        f.pad(&encode(raw))
+        // Every subject and every call holds some of these, so nothing is allocated.
+        let mut raw = [0; PUBLIC_LEN * 5 / 8];
+        raw[0] = self.role.prefix();
+        raw[1..33].copy_from_slice(&self.bytes);
+        let sum = crc16(&raw[..33]);
+        raw[33..].copy_from_slice(&sum.to_le_bytes());
+        let mut text = [0; PUBLIC_LEN];
+        BASE32_NOPAD.encode_mut(&raw, &mut text);
+        f.pad(str::from_utf8(&text).expect("base32 is ASCII"))
     }
 }
 
@@ -207,8 +213,11 @@ fn encode(mut raw: Vec<u8>) -> String {
 
 /// `N` bytes, of which the last two are the checksum of those before.
 fn decode<const N: usize>(raw: &str) -> Result<[u8; N], NkeyError> {
-    let bytes = BASE32_NOPAD.decode(raw.as_bytes()).map_err(|_| NkeyError::Base32)?;
-    let bytes: [u8; N] = bytes.try_into().map_err(|_| NkeyError::Base32)?;
+    let mut bytes = [0; N];
+    if BASE32_NOPAD.decode_len(raw.len()) != Ok(N) {
+        return Err(NkeyError::Base32);
+    }
+    BASE32_NOPAD.decode_mut(raw.as_bytes(), &mut bytes).map_err(|_| NkeyError::Base32)?;
     let (body, sum) = bytes.split_at(N - 2);
     if crc16(body).to_le_bytes() != sum {
         return Err(NkeyError::Checksum);
@@ -218,12 +227,24 @@ fn decode<const N: usize>(raw: &str) -> Result<[u8; N], NkeyError> {
 
 /// CRC-16/XMODEM: polynomial 0x1021, start 0, not reflected.
 fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 }
-        })
-    })
+    bytes.iter().fold(0, |crc, byte| crc << 8 ^ CRC16[usize::from((crc >> 8) as u8 ^ byte)])
 }
+
+/// What each byte adds.
+static CRC16: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut crc, mut bit) = ((byte as u16) << 8, 0);
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
 
 /// A public key of one role, so that a module's key cannot stand where a host's belongs.
 macro_rules! keys {

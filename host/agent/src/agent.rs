@@ -281,15 +281,14 @@ impl Agent {
             self.applied = Some(applied);
             self.inventory_revision += 1;
             if self.leaving.is_none() {
-                self.follow(&self.closures.entries().to_vec(), now, out);
+                let targets = self.targets(self.closures.entries());
+                self.runs.set_all(targets, now, out);
             }
         }
     }
 
-    fn follow(&mut self, entries: &[Entry], now: Millis, out: &mut Vec<Effect>) {
-        let targets = entries.iter().map(|entry| (entry.id.clone(), self.closures.target(entry)));
-        let targets: BTreeMap<ActorId, Target> = targets.collect();
-        self.runs.set_all(targets, now, out);
+    fn targets(&self, entries: &[Entry]) -> BTreeMap<ActorId, Target> {
+        entries.iter().map(|entry| (entry.id.clone(), self.closures.target(entry))).collect()
     }
 
     fn on_started(&mut self, run: RunId, component: Component, now: Millis, out: &mut Vec<Effect>) {
@@ -314,13 +313,12 @@ impl Agent {
             self.refuse(refusal, out);
         }
         let (Some(accepted), Some(sealed)) = (accepted, sealed) else { return };
-        self.follow(&accepted.assignment.entries, now, out);
+        self.runs.set_all(self.targets(&accepted.assignment.entries), now, out);
         let applied = accepted.applied;
-        match self.closures.resume(accepted, sealed) {
-            Ok(()) => self.applied = Some(applied),
-            // The disk lost something: what is there runs, the rest is read again, and only then
-            // is the generation acknowledged.
-            Err((accepted, sealed)) => self.closures.follow(accepted, sealed, 0),
+        // Of a disk that lost something, what is there runs, and only once the rest was read is
+        // the generation acknowledged.
+        if self.closures.resume(accepted, sealed) {
+            self.applied = Some(applied);
         }
     }
 

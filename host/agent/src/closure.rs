@@ -76,23 +76,21 @@ impl Closures {
         refusals
     }
 
-    /// Goes on with what was restored, if all of it is there; otherwise gives it back.
-    pub(crate) fn resume(
-        &mut self,
-        accepted: Accepted,
-        sealed: Vec<u8>,
-    ) -> Result<(), (Accepted, Vec<u8>)> {
-        let is_whole = |entry: &Entry| {
+    /// Goes on with what was restored. Whether all of it is there: if the disk lost something, it
+    /// is read again, and the assignment is a candidate until then.
+    pub(crate) fn resume(&mut self, accepted: Accepted, sealed: Vec<u8>) -> bool {
+        let is_whole = accepted.assignment.entries.iter().all(|entry| {
             let mut configs = self.known.config_names(entry).iter();
             self.known.spec(&entry.spec).is_some()
                 && self.known.has_links(&entry.id)
                 && configs.all(|name| self.known.has_config(name))
-        };
-        if !accepted.assignment.entries.iter().all(is_whole) {
-            return Err((accepted, sealed));
+        });
+        if is_whole {
+            self.current = Some(Followed { sealed, accepted });
+        } else {
+            self.follow(accepted, sealed, 0);
         }
-        self.current = Some(Followed { sealed, accepted });
-        Ok(())
+        is_whole
     }
 
     /// Works on `accepted`, which was read at `seq`, from now on, instead of any candidate before
@@ -304,7 +302,7 @@ impl Closures {
                 self.configs.begin(name, Some(0));
             }
         }
-        self.candidate.as_mut().map(|candidate| candidate.ask(missing)).unwrap_or_default()
+        self.candidate.as_mut().map(|candidate| candidate.ask(&missing)).unwrap_or_default()
     }
 
     /// Specs first: only they tell whose record an id should have, and which configuration is
@@ -341,7 +339,8 @@ impl Closures {
         }
         if let Some(candidate) = self.candidate.as_ref().filter(|candidate| candidate.is_whole()) {
             let image = self.known.image(candidate.entries());
-            let closure = closure(&self.known, &self.disk, &candidate.followed, &image, epoch_max);
+            let values = self.known.beyond(&image, self.disk.image());
+            let closure = candidate.followed.closure(&image, values, epoch_max);
             self.disk.write(closure.generation, Of::Candidate, image);
             return Some(closure);
         }
@@ -351,7 +350,8 @@ impl Closures {
             self.disk.settle();
             return None;
         }
-        let closure = closure(&self.known, &self.disk, current, &image, epoch_max);
+        let values = self.known.beyond(&image, self.disk.image());
+        let closure = current.closure(&image, values, epoch_max);
         self.disk.write(closure.generation, Of::Current, image);
         Some(closure)
     }
@@ -373,24 +373,6 @@ impl Closures {
         for name in self.known.config_names(entry) {
             self.configs.begin(name, Some(0));
         }
-    }
-}
-
-fn closure(
-    known: &Known,
-    disk: &Disk,
-    followed: &Followed,
-    image: &known::Image,
-    epoch_max: Epoch,
-) -> Closure {
-    let applied = followed.accepted.applied;
-    Closure {
-        generation: applied.generation,
-        applied,
-        epoch_max,
-        sealed: followed.sealed.clone(),
-        values: known.beyond(image, disk.image()),
-        keep: image.keys().cloned().collect(),
     }
 }
 

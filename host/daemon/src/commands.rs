@@ -13,11 +13,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use wattle_agent::{configs, links};
 use wattle_lattice::ctl::{self, Accepted, Config, Envelope, Link, LinkKey};
 use wattle_lattice::event::{CloudEvent, ConfigChanged, EventData, LinkdefDeleted};
 use wattle_lattice::signal::Wake;
-use wattle_lattice::store::StoreConfig;
+use wattle_lattice::store::{Prefix, StoreConfig};
 use wattle_lattice::subject::ControlSubject;
 use wattle_lattice::{Connection, Message, Store, Stored, Subject, Subscription};
 use wattle_tasks::{CancellationToken, Chain};
@@ -53,8 +56,8 @@ impl Commands {
 
     /// Answers from one subscription, until `stop`.
     pub(crate) async fn serve(self, mut requests: Subscription, stop: CancellationToken) {
-        let places = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
-        let under_way = tokio_util::task::TaskTracker::new();
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let under_way = TaskTracker::new();
         while let Some(Some(message)) = stop.run_until_cancelled(requests.next()).await {
             let place = places.clone().acquire_owned().await;
             let place = place.expect("the semaphore of commands is never closed");
@@ -96,8 +99,8 @@ impl Commands {
     }
 
     async fn links(&self) -> Said<Vec<Link>> {
-        let (found, _) = self.store.read_prefix("link").await.map_err(said)?;
-        let records = found.iter().filter_map(|(key, stored)| {
+        let read = self.store.read_prefix(&Prefix::Links).await.map_err(said)?;
+        let records = read.found.iter().filter_map(|(key, stored)| {
             let record = stored::decode::<LinkRecord>("a link", stored.value()?);
             record.inspect_err(|error| tracing::warn!(%key, %error, "passed over")).ok()
         });
@@ -107,10 +110,13 @@ impl Commands {
     async fn put_link(&self, payload: &[u8]) -> Said<()> {
         let link: Link = ctl::decode_command(payload).map_err(said)?;
         let wanted = words::record(&link).map_err(said)?;
-        for config in wanted.targets.iter().flat_map(|t| t.source_config.iter().chain(&t.target_config)) {
-            self.config_exists(config).await?;
+        for target in &wanted.targets {
+            for config in target.source_config.iter().chain(&target.target_config) {
+                self.config_exists(config).await?;
+            }
         }
-        let changed = self.edit(&wanted.key(), |found: Option<LinkRecord>| {
+        let key = wanted.key();
+        let changed = self.edit(&key, |found: Option<LinkRecord>| {
             let record = links::put(found.as_ref(), wanted.clone(), &Owner::Manual)?;
             Ok(if found.as_ref() == Some(&record) {
                 Wanted::Same
@@ -154,7 +160,8 @@ impl Commands {
     async fn put_config(&self, name: &Token, payload: &[u8]) -> Said<()> {
         let values: Config = ctl::decode_command(payload).map_err(said)?;
         let wanted = ConfigRecord::new(name.clone().into(), values, Owner::Manual);
-        let changed = self.edit(&Key::Config(wanted.name.clone()), |found: Option<ConfigRecord>| {
+        let key = Key::Config(wanted.name.clone());
+        let changed = self.edit(&key, |found: Option<ConfigRecord>| {
             let record = configs::put(found.as_ref(), wanted.clone(), &Owner::Manual)?;
             Ok(if found.as_ref() == Some(&record) {
                 Wanted::Same
@@ -196,14 +203,14 @@ impl Commands {
     }
 
     /// Changes one record. What is stored there and cannot be read is not overwritten.
-    async fn edit<T: serde::de::DeserializeOwned, R: Into<Unwanted>>(
+    async fn edit<T: DeserializeOwned>(
         &self,
         key: &Key,
-        decide: impl Fn(Option<T>) -> Result<Wanted, R>,
+        decide: impl Fn(Option<T>) -> Result<Wanted, Unwanted>,
     ) -> Said<Option<u64>> {
         let changed = edit(&self.store, key, |value: Option<&[u8]>| {
             let found = value.map(|bytes| stored::decode("what is stored", bytes)).transpose();
-            decide(found.map_err(Unwanted::Unreadable)?).map_err(Into::into)
+            decide(found.map_err(Unwanted::Unreadable)?)
         });
         match changed.await {
             Ok(changed) => Ok(changed),

@@ -169,9 +169,7 @@ impl Driver {
     async fn perform(&mut self, effect: Effect) -> Option<Event> {
         match effect {
             Effect::Read { keys } => self.read(keys.into_iter().collect()),
-            Effect::ReadLinks { source } => {
-                return Some(Event::LinksRead { source, links: Ok(Vec::new()), up_to: u64::MAX });
-            }
+            Effect::ReadLinks { source } => self.read_links(source),
             Effect::Bind { id, run, links, config } => {
                 self.means.router.bind(&id, run, links, &config);
             }

@@ -16,6 +16,7 @@ use wattle_tasks::{CancellationToken, Tasks};
 use wattle_types::{Beat, HostId, Inventory, Token, stored};
 
 use crate::calls::CallServer;
+use crate::commands::Commands;
 use crate::mailbox::Mailbox;
 use crate::router::Router;
 use crate::serve::ServeTable;
@@ -141,6 +142,11 @@ impl Member {
         ] {
             let (member, incoming) = (self.clone(), connection.subscribe(&pattern).await?);
             tasks.spawn("signals", |stop| member.hear(incoming, stop));
+        }
+        let commands = Commands::new(host(), connection.clone());
+        for pattern in [Pattern::Links, Pattern::Configs] {
+            let (commands, incoming) = (commands.clone(), connection.subscribe(&pattern).await?);
+            tasks.spawn("commands", |stop| commands.serve(incoming, stop));
         }
         let asked = connection.subscribe(&Pattern::AskSpy).await?;
         let (router, spying) = (self.router.clone(), connection.clone());

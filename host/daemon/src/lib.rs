@@ -21,6 +21,7 @@ mod artifact;
 mod bindings;
 mod budget;
 mod calls;
+mod commands;
 pub mod config;
 mod control;
 pub mod disk;

@@ -24,7 +24,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wattle_capability::{Body, CallContext};
 
 use crate::actor::{Actor, Admitted};
-use crate::import::Unanswered;
+use crate::import::{self, Unanswered};
 use crate::limits::RETRY_AFTER;
 use crate::outgoing::into_guest;
 use crate::packed::Misfit;
@@ -251,6 +251,10 @@ fn classify(error: &wasmtime::Error, state: &State) -> CallError {
         return CallError::Exit { status: exit.0 };
     }
     if let Some(Unanswered { code, message }) = error.downcast_ref() {
+        // What it called had no longer than itself.
+        if *code == import::DEADLINE && state.caller().1.ctx.deadline <= Instant::now() {
+            return CallError::DeadlineExceeded { begun: true };
+        }
         return CallError::Mesh { code, message: message.clone() };
     }
     if let Some(Misfit { args, reason }) = error.downcast_ref() {

@@ -31,6 +31,9 @@ pub(crate) struct Unanswered {
     pub(crate) message: String,
 }
 
+/// What it called did not answer in time.
+pub(crate) const DEADLINE: &str = "WT-ENGINE-CALLEE-DEADLINE";
+
 /// Lets `linker` provide one function by whatever the actor's links lead to.
 pub(crate) fn define(
     linker: &mut Linker<State>,
@@ -86,9 +89,7 @@ impl Import {
 fn kind(error: &OutboundError) -> (MeshError, &'static str) {
     match error {
         OutboundError::Overloaded { .. } => (MeshError::Overloaded, "WT-ENGINE-CALLEE-OVERLOADED"),
-        OutboundError::DeadlineExceeded => {
-            (MeshError::DeadlineExceeded, "WT-ENGINE-CALLEE-DEADLINE")
-        }
+        OutboundError::DeadlineExceeded => (MeshError::DeadlineExceeded, DEADLINE),
         OutboundError::Failed { .. } => (MeshError::Unknown, "WT-ENGINE-CALLEE-FAILED"),
         OutboundError::Unknown(_) => (MeshError::Unknown, "WT-ENGINE-CALLEE-UNKNOWN"),
         OutboundError::TooDeep { .. } => (MeshError::Unreachable, "WT-ENGINE-TOO-DEEP"),

@@ -5,13 +5,16 @@
 //! [`VerifiedComponent`](wattle_trust::VerifiedComponent) can be loaded.
 //!
 //! One fresh instance per call, from a pre-linked component; nothing of one call is left for the
-//! next. Every call runs in a task of its own, owned by whoever reads the answer: dropping the
-//! answer ends the call. Besides these the crate has one OS thread, the ticker of epochs.
+//! next. A call over HTTP runs in a task of its own, owned by whoever reads the answer; a call of a
+//! function runs on its caller's task, so that a chain of calls within one process is one future.
+//! Either way, dropping what was asked for ends the call. Besides tasks the crate has one OS thread,
+//! the ticker of epochs.
 //!
 //! In reading order: what it is given (`config`, `limits`); the engine and how a component gets in
-//! (`engine`, `profile`, `shape`, `offered`, `load`, `cache`); one actor and one call (`actor`, `call`, `reply`,
-//! `permits`, `lane`, `meter`); what guests see (`state`, `keyvalue`, `messaging`, `secrets`, `settings`,
-//! `bus`, `logging`, `voice`, `outgoing`, `bindings`).
+//! (`engine`, `profile`, `shape`, `offered`, `load`, `cache`, `signature`, `link`); one actor and one
+//! call (`actor`, `call`, `reply`, `permits`, `lane`, `meter`); calls of functions (`invoke`,
+//! `import`, `packed`, `stream`); what guests see (`state`, `keyvalue`, `messaging`, `secrets`,
+//! `settings`, `bus`, `logging`, `voice`, `outgoing`, `bindings`).
 
 pub mod actor;
 pub mod bench;

@@ -180,8 +180,8 @@ mod tests {
         for offers in [IMPORTS, EXPORTS] {
             assert!(offers.is_sorted_by_key(|offer| offer.interface));
             for offer in offers {
-                let named = offer.versions.iter().filter(|version| !version.is_empty());
-                assert!(named.map(|version| named_like(offer, version)).all(|held| held));
+                let mut named = offer.versions.iter().filter(|version| !version.is_empty());
+                assert!(named.all(|version| named_like(offer, version)), "{offer:?}");
             }
         }
     }

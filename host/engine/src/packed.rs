@@ -11,6 +11,7 @@
 //! (`docs/adr/0008-hidden-wasmtime-api.md`). A property test compares all of it with `Val`.
 #![expect(unsafe_code, reason = "the traits of wasmtime that make this possible are unsafe")]
 
+use std::fmt;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 
@@ -37,7 +38,6 @@ mod tests;
 pub(crate) use lower::Misfit;
 
 /// Any list of parameters, or any result; `FLAT` places are there for it outside memory.
-#[derive(Debug)]
 struct Packed<const FLAT: usize, const ARGS: bool>(Values);
 
 type Args<const FLAT: usize> = Packed<FLAT, true>;
@@ -45,10 +45,17 @@ type Answer<const FLAT: usize> = Packed<FLAT, false>;
 
 /// Packed values, with the streams they speak of by number. The streams are in the table of the
 /// store that the values come from or go to.
-#[derive(Debug)]
 pub(crate) struct Values {
     bytes: Bytes,
     streams: Vec<Resource<DynInputStream>>,
+}
+
+/// Without the values: they may be secrets.
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Values");
+        shown.field("bytes", &self.bytes.len()).field("streams", &self.streams.len()).finish()
+    }
 }
 
 impl Values {

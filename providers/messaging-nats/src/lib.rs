@@ -48,7 +48,7 @@ impl MessagingNats {
     }
 
     /// Listens to what the spec of `actor` names, with at most `at_once` messages handled at once.
-    /// Returns when the server has been told.
+    /// Asks nobody: what is said before the server hears of it is missed.
     ///
     /// # Errors
     ///

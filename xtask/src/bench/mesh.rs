@@ -29,6 +29,9 @@ const HERE: &str = "here";
 const THERE: &str = "there";
 const TWO_HOSTS: &[(&str, &str)] = &[(HERE, HERE), (THERE, THERE)];
 
+/// The body that is streamed is longer than a host takes by itself.
+const HOST_ARGUMENTS: &[&str] = &["--body-max", "2GiB"];
+
 /// Odd, so that one is in the middle.
 const ROUNDS: usize = 5;
 const ROUND_SECONDS: u64 = 5;
@@ -142,7 +145,8 @@ pub(super) fn overload(bench: &Bench<'_>) -> Result<Vec<Figure>> {
 
 /// A lattice of two hosts that runs these parts as one application.
 fn deployed(bench: &Bench<'_>, parts: &[Part]) -> Result<LocalLattice> {
-    let mut lattice = LocalLattice::prepare(&bench.binary, TWO_HOSTS, bench.story)?;
+    let lattice = LocalLattice::prepare(&bench.binary, TWO_HOSTS, bench.story)?;
+    let mut lattice = lattice.with_host_arguments(HOST_ARGUMENTS);
     let config = bench.places.root.join("deploy/nats/local.conf");
     lattice.start(&bench.nats_server, &config, bench.story, bench.interrupt)?;
     let manifest = parts::manifest(parts, |guest| {
@@ -171,7 +175,7 @@ fn until_routed(
     interrupt.wait_for("an answer", UP_WITHIN, || {
         Ok(match http::get(listener, "/", Duration::from_secs(2)) {
             // Whatever an actor says to `/`, it is an actor that says it.
-            Ok(answer) if !answer.body.contains("WT-HOST") => Look::Met(()),
+            Ok(answer) if !answer.body.contains("(WT-") => Look::Met(()),
             other => Look::NotYet(format!("{other:?}")),
         })
     })

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 
 /// A request as it travels: text and bytes, checked when it becomes `http` again.
@@ -56,9 +56,10 @@ pub enum HttpError {
     Header { name: String },
 }
 
-/// Headers that speak of one connection. They end where the connection ends.
-const HOP_BY_HOP: [HeaderName; 7] =
-    [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+/// Headers that speak of one connection. They end where the connection ends. `trailer` goes on: over
+/// HTTP/1 the last connection carries only those trailers that it announces.
+const HOP_BY_HOP: [HeaderName; 6] =
+    [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE];
 
 impl HttpRequest {
     /// A request with its whole body.

@@ -92,10 +92,10 @@ impl Subscription {
                 return None;
             }
         };
-        let reply = raw.reply.as_deref().and_then(|to| {
-            let reply = ReplyTo::read(&self.names, to);
+        let reply = raw.reply.and_then(|to| {
+            let reply = ReplyTo::take(&self.names, to.clone());
             if reply.is_none() {
-                tracing::warn!(subject = %raw.subject, reply = to, "not an address we answer to");
+                tracing::warn!(subject = %raw.subject, reply = %to, "not an address we answer to");
             }
             reply
         });

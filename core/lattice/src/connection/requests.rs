@@ -130,6 +130,32 @@ impl Connection {
         Ok(gathered)
     }
 
+    /// Asks one who answers with many messages, and takes them until `is_last`.
+    pub(crate) async fn request_many_raw(
+        &self,
+        subject: String,
+        payload: Bytes,
+        within: Duration,
+        is_last: impl Fn(&async_nats::Message) -> bool,
+    ) -> Result<Vec<async_nats::Message>, RequestError> {
+        let mut pending = self.inner.replies.expect_many();
+        let respond = Some(self.reply_subject(pending.number()));
+        tokio::time::timeout(within, async {
+            self.publish_raw(subject, respond, HeaderMap::new(), payload).await?;
+            let mut messages = Vec::new();
+            loop {
+                let message = pending.next().await?;
+                let last = is_last(&message);
+                messages.push(message);
+                if last {
+                    return Ok(messages);
+                }
+            }
+        })
+        .await
+        .map_err(|_| RequestError::TimedOut { within })?
+    }
+
     pub(crate) async fn request_raw(
         &self,
         subject: String,
@@ -149,8 +175,8 @@ impl Connection {
 
     pub(crate) async fn publish_raw(
         &self,
-        subject: String,
-        respond: Option<String>,
+        subject: impl Into<async_nats::Subject>,
+        respond: Option<async_nats::Subject>,
         headers: HeaderMap,
         payload: Bytes,
     ) -> Result<(), PublishError> {
@@ -160,7 +186,7 @@ impl Connection {
         let len = payload.len();
         let message = async_nats::message::OutboundMessage {
             subject: subject.into(),
-            reply: respond.map(Into::into),
+            reply: respond,
             payload,
             headers: (!headers.is_empty()).then_some(headers),
         };
@@ -176,7 +202,7 @@ impl Connection {
     }
 
     /// Where the answer to our request of that number reaches us.
-    pub(crate) fn reply_subject(&self, number: u64) -> String {
-        format!("{}{number}", self.inner.reply_prefix)
+    pub(crate) fn reply_subject(&self, number: u64) -> async_nats::Subject {
+        format!("{}{number}", self.inner.reply_prefix).into()
     }
 }

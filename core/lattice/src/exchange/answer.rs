@@ -123,9 +123,9 @@ impl Connection {
         let calls = self.calls();
         let call = to.as_ref().and_then(|to| {
             let name = calls.name_in(to.as_str())?;
-            let there = Some(format!("{}.s", to.as_str()).into());
+            let caller = Some(to.clone().into_subject());
             // Who grants credit at once hears frames, so silence means something.
-            let call = Call::new(calls.clone(), By::Callee, name, there, credit != 0);
+            let call = Call::new(calls.clone(), By::Callee, name, caller, credit != 0);
             Some(calls.register(call))
         });
         let caller = to.as_ref().and_then(|to| to.who(self.names())?.parse().ok());
@@ -247,8 +247,7 @@ impl Answering {
         here: Option<async_nats::Subject>,
     ) -> Result<(), StreamFault> {
         let Some(to) = self.to.take() else { return Ok(()) };
-        let (to, headers) = (to.into_text(), async_nats::HeaderMap::new());
-        let here = here.map(async_nats::Subject::into_string);
+        let (to, headers) = (to.into_subject(), async_nats::HeaderMap::new());
         self.connection.publish_raw(to, here, headers, encoded).await.map_err(lost)
     }
 }

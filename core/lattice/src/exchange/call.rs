@@ -33,10 +33,12 @@ pub(crate) struct Call {
     /// Which side we are.
     side: By,
     /// What the caller calls it: session and number, as in the subject of its frames.
-    pub(super) name: Box<str>,
-    /// Where frames of it reach us.
-    here: Subject,
-    /// Where they reach the other side, once that is known.
+    pub(super) name: Arc<str>,
+    /// Where its reply goes; its frames go beside it. Only a callee knows.
+    reply: Option<Subject>,
+    /// Where frames of it reach us, and the other side once that is known: worked out when there
+    /// is a frame, for most calls have none.
+    here: OnceLock<Subject>,
     there: OnceLock<Subject>,
     state: Mutex<State>,
     /// Nobody waits for it on the other side, or nobody is there.
@@ -92,7 +94,7 @@ impl Call {
         calls: Arc<Calls>,
         side: By,
         name: &str,
-        there: Option<Subject>,
+        reply: Option<Subject>,
         answers_pings: bool,
     ) -> Self {
         let state = State {
@@ -102,10 +104,9 @@ impl Call {
             answers_pings,
             heard: (side == By::Callee).then(Instant::now),
         };
-        let here = calls.frames_of(name);
-        let there = there.map(OnceLock::from).unwrap_or_default();
+        let (here, there) = (OnceLock::new(), OnceLock::new());
         let (name, state, gone) = (name.into(), Mutex::new(state), CancellationToken::new());
-        Self { calls, side, name, here, there, state, gone }
+        Self { calls, side, name, reply, here, there, state, gone }
     }
 
     pub(super) fn side(&self) -> By {
@@ -113,7 +114,14 @@ impl Call {
     }
 
     pub(super) fn here(&self) -> &Subject {
-        &self.here
+        self.here.get_or_init(|| self.calls.frames_of(&self.name))
+    }
+
+    fn there(&self) -> Option<&Subject> {
+        if let Some(reply) = &self.reply {
+            return Some(self.there.get_or_init(|| format!("{reply}.s").into()));
+        }
+        self.there.get()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -327,22 +335,22 @@ impl Call {
 
     /// Sends a frame that carries contents; waits while the connection is busy.
     pub(super) async fn send(&self, kind: Kind) -> Result<(), StreamFault> {
-        let Some(there) = self.there.get() else { return Err(lost("nobody took the call")) };
+        let Some(there) = self.there() else { return Err(lost("nobody took the call")) };
         let frame = Frame { by: self.side, kind };
-        self.calls.send(there, &self.here, &frame).await.map_err(lost)
+        self.calls.send(there, self.here(), &frame).await.map_err(lost)
     }
 
     /// Says a small frame.
     pub(super) fn say(&self, kind: Kind) {
-        if let Some(there) = self.there.get() {
-            self.calls.say(there, &self.here, &Frame { by: self.side, kind });
+        if let Some(there) = self.there() {
+            self.calls.say(there, self.here(), &Frame { by: self.side, kind });
         }
     }
 
     /// Says a small frame behind the contents that were sent.
     fn say_behind(&self, kind: Kind) {
-        if let Some(there) = self.there.get() {
-            self.calls.say_behind(there, &self.here, &Frame { by: self.side, kind });
+        if let Some(there) = self.there() {
+            self.calls.say_behind(there, self.here(), &Frame { by: self.side, kind });
         }
     }
 

@@ -39,8 +39,8 @@ pub(crate) struct Calls {
     replies_prefix: String,
     /// `wattle.<L>.rep.<who>.`
     own_prefix: String,
-    asked: Mutex<HashMap<Box<str>, Weak<Call>>>,
-    accepted: Mutex<HashMap<Box<str>, Weak<Call>>>,
+    asked: Mutex<HashMap<Arc<str>, Weak<Call>>>,
+    accepted: Mutex<HashMap<Arc<str>, Weak<Call>>>,
     given_up: Mutex<VecDeque<Box<str>>>,
     told: Mutex<VecDeque<Box<str>>>,
     /// Frames of calls that nobody knows.
@@ -115,7 +115,7 @@ impl Calls {
         (is_token(session) && is_token(number)).then_some(name)
     }
 
-    fn table(&self, side: By) -> MutexGuard<'_, HashMap<Box<str>, Weak<Call>>> {
+    fn table(&self, side: By) -> MutexGuard<'_, HashMap<Arc<str>, Weak<Call>>> {
         let table = match side {
             By::Caller => &self.asked,
             By::Callee => &self.accepted,
@@ -223,9 +223,13 @@ impl Calls {
     /// What goes on beside a call of ours that is not over.
     pub(super) fn beside(self: &Arc<Self>, number: u64, there: Option<Subject>) -> Option<Arc<Call>> {
         let name = self.name_of(number);
-        self.replies.beside(number, || {
-            self.register(Call::new(self.clone(), By::Caller, &name, there, false))
-        })
+        let call = self.replies.beside(number, || {
+            self.register(Call::new(self.clone(), By::Caller, &name, None, false))
+        })?;
+        if let Some(there) = &there {
+            call.found(there);
+        }
+        Some(call)
     }
 
     /// No answer will come to that call of ours, if none came.

@@ -7,20 +7,25 @@ use super::{Names, is_token};
 /// NATS lets a responder publish to whatever the asker wrote there, beyond the asker's own
 /// permissions. So we answer only to reply subjects of this lattice and to the inboxes of the
 /// 1.x clients; a request that names anything else gets no answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ReplyTo(String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyTo(async_nats::Subject);
 
 impl ReplyTo {
     pub(crate) fn read(names: &Names, raw: &str) -> Option<Self> {
-        let tail = own_tail(names, raw).or_else(|| raw.strip_prefix("_INBOX."))?;
-        tail.split('.').all(is_token).then(|| Self(raw.to_owned()))
+        Self::take(names, raw.into())
+    }
+
+    /// As [`ReplyTo::read`], of an address that was received.
+    pub(crate) fn take(names: &Names, raw: async_nats::Subject) -> Option<Self> {
+        let tail = own_tail(names, &raw).or_else(|| raw.strip_prefix("_INBOX."))?;
+        tail.split('.').all(is_token).then_some(Self(raw))
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    pub(crate) fn into_text(self) -> String {
+    pub(crate) fn into_subject(self) -> async_nats::Subject {
         self.0
     }
 

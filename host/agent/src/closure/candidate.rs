@@ -1,11 +1,13 @@
 //! An accepted assignment on its way to the disk: what of it was asked for, and what is missing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use wattle_types::{ActorId, Entry, Key, Millis};
+use wattle_types::{ActorId, Entry, Epoch, Key, Millis};
 
+use super::known::Image;
 use crate::acceptance::Accepted;
 use crate::backoff::READ;
+use crate::effect::Closure;
 
 /// An assignment as it was signed, and what it says.
 #[derive(Debug)]
@@ -31,6 +33,26 @@ pub(super) struct Candidate {
     complete: bool,
     again: Option<Millis>,
     failures: u32,
+}
+
+impl Followed {
+    /// What is written of it: everything in `image`, of which the disk lacks `values`.
+    pub(super) fn closure(
+        &self,
+        image: &Image,
+        values: BTreeMap<Key, Vec<u8>>,
+        epoch_max: Epoch,
+    ) -> Closure {
+        let applied = self.accepted.applied;
+        Closure {
+            generation: applied.generation,
+            applied,
+            epoch_max,
+            sealed: self.sealed.clone(),
+            values,
+            keep: image.keys().cloned().collect(),
+        }
+    }
 }
 
 impl Candidate {
@@ -64,7 +86,7 @@ impl Candidate {
     }
 
     /// Takes note of all that is missing, and says what of it was not asked for yet.
-    pub(super) fn ask(&mut self, missing: BTreeSet<Key>) -> BTreeSet<Key> {
+    pub(super) fn ask(&mut self, missing: &BTreeSet<Key>) -> BTreeSet<Key> {
         self.again = None;
         self.complete = missing.is_empty();
         let ask: BTreeSet<Key> = missing.difference(&self.asking).cloned().collect();

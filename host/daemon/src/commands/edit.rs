@@ -35,7 +35,7 @@ pub(super) enum EditError<R: std::error::Error + 'static> {
 
 /// Reads, decides and writes; reads and decides again when another was first. The sequence of the
 /// change; none if nothing had to be changed.
-pub(super) async fn edit<R: std::error::Error>(
+pub(super) async fn edit<R: std::error::Error + 'static>(
     store: &Store,
     key: &Key,
     decide: impl Fn(Option<&[u8]>) -> Result<Wanted, R>,
@@ -68,7 +68,7 @@ pub(super) async fn edit<R: std::error::Error>(
     Err(EditError::Busy { key: key.clone() })
 }
 
-async fn read<R: std::error::Error>(
+async fn read<R: std::error::Error + 'static>(
     store: &Store,
     key: &Key,
 ) -> Result<Option<Stored>, EditError<R>> {

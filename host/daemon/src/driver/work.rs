@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tracing::Instrument;
 use wattle_agent::{Event, Failure, Reading, RunId};
-use wattle_lattice::Store;
+use wattle_lattice::store::Prefix;
+use wattle_lattice::{Store, Stored};
 use wattle_tasks::{CancellationToken, Chain};
 use wattle_types::{ActorId, ActorSpec, Key, SpecHash};
 
@@ -22,6 +23,18 @@ impl Driver {
                 };
                 mailbox.tell(Event::Read { key, reading }).await;
             }
+        };
+        self.means.work.spawn(work.in_current_span());
+    }
+
+    pub(super) fn read_links(&mut self, source: ActorId) {
+        let (store, mailbox) = (self.store(), self.means.mailbox.clone());
+        let work = async move {
+            let (links, up_to) = match &store {
+                Some(store) => links_of(store, &source).await,
+                None => (Err(()), 0),
+            };
+            mailbox.tell(Event::LinksRead { source, links, up_to }).await;
         };
         self.means.work.spawn(work.in_current_span());
     }
@@ -116,6 +129,21 @@ async fn read(store: &Store, key: &Key) -> Reading {
         Err(error) => {
             tracing::debug!(%key, error = %Chain(&error), "not read");
             Reading::Failed
+        }
+    }
+}
+
+type Links = Result<Vec<(Key, Vec<u8>, u64)>, ()>;
+
+async fn links_of(store: &Store, source: &ActorId) -> (Links, u64) {
+    match store.read_prefix(&Prefix::LinksOf(source.clone())).await {
+        Ok(read) => {
+            let link = |(key, stored): (Key, Stored)| (key, stored.bytes.to_vec(), stored.seq);
+            (Ok(read.found.into_iter().map(link).collect()), read.up_to)
+        }
+        Err(error) => {
+            tracing::debug!(%source, error = %Chain(&error), "links not read");
+            (Err(()), 0)
         }
     }
 }

@@ -98,18 +98,23 @@ async fn http_between_linked_actors_streams_both_ways_here_and_elsewhere() {
     relay.routes = vec![wattle_types::HttpRoute { host: Some("front.test".into()), path: "/".into() }];
     let http = ["outgoing-handler"];
     lattice.link_as(&relay.id, "wasi", "http", &http, "default", "streams", false).await;
-    let ask = async || {
-        let request = Request::post("/forward?authority=any.test&path=/echo")
+    let ask = async |path: &str, body: usize| {
+        let request = Request::post(format!("/forward?authority=any.test&path={path}"))
             .header("host", "front.test")
             .header("trailer", "x-sum")
             .header("te", "trailers");
-        let request = request.body(pieces(100, 64 << 10)).unwrap();
+        let request = request.body(pieces(body, 64 << 10)).unwrap();
         let response = kit::begin(near.addr, request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
-        let answered = response.into_body().collect().await.unwrap();
-        let trailers = answered.trailers().cloned().unwrap_or_default();
-        assert_eq!(trailers.get("x-sum").unwrap(), "9");
-        assert_eq!(answered.to_bytes().len(), 100 << 16);
+        response.into_body().collect().await.unwrap()
+    };
+    let ask = async || {
+        let counted = ask("/count", 100).await.to_bytes();
+        assert_eq!(counted, format!("{}\nx-sum: 9\n", 100 << 16));
+        let long = ask("/down%3Fmib%3D8", 0).await;
+        let pieces = long.trailers().and_then(|trailers| trailers.get("x-pieces")).cloned();
+        assert_eq!(pieces.unwrap(), "128");
+        assert_eq!(long.to_bytes().len(), 8 << 20);
     };
     let assigned = lattice.assign(&near, &[&relay]).await;
     lattice.until_ready(&near, &assigned).await;

@@ -20,8 +20,7 @@ const ALL: [&str; 3] = ["echo", "values", "streams"];
 /// `relay`, and two callees who say different things of themselves.
 async fn started(lattice: &Lattice) -> (Running, ActorSpec) {
     let host = lattice.host("one").await;
-    let mut relay = spec("relay", &lattice.component("relay"), "/");
-    relay.config_from = vec!["settings".parse().unwrap()];
+    let relay = spec("relay", &lattice.component("relay"), "/");
     let image = lattice.component("echo");
     let callees = ["first", "second"].map(|id| {
         let mut callee = ActorSpec { routes: Vec::new(), ..spec(id, &image, "/") };
@@ -38,7 +37,9 @@ async fn a_link_that_is_put_by_hand_is_followed_until_it_is_deleted() {
     let lattice = Lattice::start().await;
     let (host, relay) = started(&lattice).await;
     let put = async |body| lattice.command(ControlSubject::LinkPut, body).await;
-    let listed = async || lattice.command(ControlSubject::LinkGet, json!(null)).await["response"].clone();
+    let listed = async || {
+        lattice.command(ControlSubject::LinkGet, json!(null)).await["response"].clone()
+    };
     assert_eq!(listed().await, json!([]));
 
     assert_eq!(put(link("first", &ALL)).await["success"], true);
@@ -141,32 +142,42 @@ async fn of_many_who_change_one_link_at_once_none_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn configuration_is_put_asked_for_and_deleted_and_actors_see_it() {
     let lattice = Lattice::start().await;
-    let (host, _) = started(&lattice).await;
+    let host = lattice.host("one").await;
     let name = || "settings".parse().unwrap();
-    let get = async || lattice.command(ControlSubject::ConfigGet { name: name() }, json!(null)).await;
+    let get =
+        async || lattice.command(ControlSubject::ConfigGet { name: name() }, json!(null)).await;
     let put = async |body| lattice.command(ControlSubject::ConfigPut { name: name() }, body).await;
     let absent = get().await;
     assert_eq!((&absent["success"], absent.get("response")), (&json!(true), None));
     assert_eq!(put(json!({"colour": "red"})).await["success"], true);
     assert_eq!(get().await["response"], json!({"colour": "red"}));
+    assert_eq!(put(json!({"colour": 7})).await["success"], false, "a value is text");
+
+    let mut relay = spec("relay", &lattice.component("relay"), "/");
+    relay.config_from = vec![name().into()];
+    let assigned = lattice.assign(&host, &[&relay]).await;
+    lattice.until_ready(&host, &assigned).await;
     let shown = async |expected: &str| {
-        until(expected, async || host.get("/config").await.1.contains(expected).then_some(())).await;
+        until(expected, async || host.get("/config").await.1.contains(expected).then_some(()))
+            .await;
     };
     shown(r#"("colour", "red")"#).await;
     assert_eq!(put(json!({"colour": "blue"})).await["success"], true);
     shown(r#"("colour", "blue")"#).await;
-    assert_eq!(put(json!({"colour": 7})).await["success"], false);
 
     let mut refers = link("first", &["echo"]);
     refers["source_config"] = json!(["absent"]);
-    let told = lattice.command(ControlSubject::LinkPut, refers).await;
+    let told = lattice.command(ControlSubject::LinkPut, refers.clone()).await;
     assert_eq!(told["success"], false);
     assert!(told["message"].as_str().unwrap().contains("absent"), "{told}");
+    refers["source_config"] = json!(["settings"]);
+    assert_eq!(lattice.command(ControlSubject::LinkPut, refers).await["success"], true);
 
-    let told = lattice.command(ControlSubject::ConfigDel { name: name() }, json!(null)).await;
-    assert_eq!(told["success"], true);
+    let delete =
+        async || lattice.command(ControlSubject::ConfigDel { name: name() }, json!(null)).await;
+    assert_eq!(delete().await["success"], true);
+    assert_eq!(delete().await["success"], true, "there is none already");
     assert_eq!(get().await.get("response"), None);
-    shown("[]").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

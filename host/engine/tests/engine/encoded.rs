@@ -69,7 +69,7 @@ impl World {
 
 /// Gives out what was never given out before, from the second page on.
 const ALLOCATOR: &str = r#"
-    (memory $memory (export "memory") 4)
+    (memory $memory (export "memory") 64)
     (global $free (mut i32) (i32.const 65536))
     (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
         (global.set $free (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))

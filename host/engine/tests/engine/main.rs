@@ -6,6 +6,7 @@ mod codes;
 mod encoded;
 mod interfaces;
 mod kit;
+mod link_names;
 mod loading;
 mod neighbours;
 mod offers;

@@ -41,10 +41,17 @@ async fn a_component_that_imports_everything_on_offer_is_linked() {
 
 #[tokio::test]
 async fn a_component_of_another_patch_level_is_served() {
+    let items = "import wasi:http/outgoing-handler@0.2.12; import wasi:filesystem/types@0.2.12; \
+        import wasmcloud:messaging/consumer@0.2.0; export wasi:http/incoming-handler@0.2.12;";
     for patch in ["0.2.0", "0.2.3", "0.2.99"] {
-        let items = "import wasi:http/outgoing-handler@0.2.12; export wasi:http/incoming-handler@0.2.12; \
-            import wasi:filesystem/types@0.2.12; import wasmcloud:messaging/consumer@0.2.0;";
-        let component = World::changed(items, &[], |text| text.replace("0.2.12", patch)).dummy();
+        let of_that_time = |text: String| {
+            // An older package cannot say since when a newer thing is there.
+            let gates = ["@since", "@deprecated"];
+            let gated = |line: &&str| gates.iter().any(|gate| line.trim_start().starts_with(gate));
+            let lines = text.lines().filter(|line| !gated(line));
+            lines.collect::<Vec<_>>().join("\n").replace("0.2.12", patch)
+        };
+        let component = World::changed(items, &[], of_that_time).dummy();
         let loaded = engine().load(verified(&component)).await.unwrap();
         assert!(loaded.exports_http(), "{patch}");
     }

@@ -3,21 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wattle_capability::call::HOP_MAX;
-use wattle_capability::{BodyError, CallContext, Caller, Invocation, body};
+use wattle_capability::{
+    Body, BodyError, CallContext, Caller, Invocation, Outbound, OutboundError, Returned, body,
+    outbound,
+};
+use wattle_engine::limits::QUEUE_WAIT;
 use wattle_engine::{CallError, EngineConfig};
-use wattle_types::{Fingerprint, SpecLimits};
+use wattle_types::{Fingerprint, LinkName, SpecLimits};
 use wattle_value::packed::{Reader, Writer};
 
 use crate::kit::{PATIENCE, Setup, engine, engine_of, outside, until, verified, wat};
 use crate::neighbours::{Neighbours, Pair, args, call_of, relay, told, work, worker};
-
-fn limited(limits: SpecLimits) -> Setup {
-    Setup::limited(limits)
-}
 
 #[tokio::test]
 async fn an_actor_calls_another_by_interface_and_gets_what_it_returned() {
@@ -83,7 +85,7 @@ async fn what_is_not_linked_is_an_error_the_function_declares_or_else_a_trap_wit
 #[tokio::test]
 async fn a_callee_over_its_own_time_ends_and_its_caller_does_not_wait() {
     let short = SpecLimits { execution_ms_max: Some(100), ..SpecLimits::default() };
-    let Pair { caller, callee, .. } = Pair::new(limited(short)).await;
+    let Pair { caller, callee, .. } = Pair::new(Setup::limited(short)).await;
     let error = work(&caller, "spin", None).await.unwrap_err();
     assert_eq!((error.code(), error.begun()), ("WT-ENGINE-CALLEE-DEADLINE", true));
     assert_eq!(callee.in_flight(), 0);
@@ -104,7 +106,7 @@ async fn a_callee_has_no_longer_than_its_caller() {
 #[tokio::test]
 async fn a_result_of_64_mib_is_refused_before_it_is_copied() {
     let large = SpecLimits { memory_bytes_max: Some(128 << 20), ..SpecLimits::default() };
-    let Pair { caller, callee, .. } = Pair::new(limited(large)).await;
+    let Pair { caller, callee, .. } = Pair::new(Setup::limited(large)).await;
     let error = work(&callee, "huge", None).await.unwrap_err();
     assert_eq!(error.code(), "WT-ENGINE-TRAP");
     assert!(error.to_string().contains("too much data"), "{error}");
@@ -279,26 +281,69 @@ async fn an_input_stream_is_carried_with_its_end_or_its_error() {
     assert!(matches!(end, Some(Err(BodyError::Cut { .. }))), "{end:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// Answers nobody before it is opened.
+struct Gate(Semaphore);
+
+#[async_trait]
+impl Outbound for Gate {
+    async fn http(
+        &self,
+        ctx: &CallContext,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, OutboundError> {
+        outbound::Closed.http(ctx, request).await
+    }
+
+    async fn invoke(
+        &self,
+        ctx: &CallContext,
+        link: &LinkName,
+        invocation: Invocation,
+    ) -> Result<Returned, OutboundError> {
+        self.0.acquire().await.expect("nobody closes it").forget();
+        outbound::Closed.invoke(ctx, link, invocation).await
+    }
+
+    fn is_linked(&self, _interface: &str, _link: &LinkName) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_from_outside_wait_a_moment_and_nested_ones_do_not() {
-    let one =
-        SpecLimits { concurrency: Some(1), execution_ms_max: Some(50), ..SpecLimits::default() };
-    let worker = limited(one).running("worker", &worker("worker")).await;
-    let spinning = tokio::spawn({
-        let worker = worker.clone();
-        async move { work(&worker, "spin", None).await.map(drop) }
-    });
-    until("the worker is busy", async || worker.in_flight() == 1).await;
-    let nested = CallContext {
-        hop: 1,
-        caller: Caller::Actor("other".parse().unwrap()),
-        ..outside(&worker, PATIENCE)
+    let one = SpecLimits { concurrency: Some(1), ..SpecLimits::default() };
+    let gate = Arc::new(Gate(Semaphore::new(0)));
+    let setup = Setup { outbound: gate.clone(), ..Setup::limited(one) };
+    let actor = setup.running("caller", &relay()).await;
+    let overloaded = |outcome: Result<Returned, CallError>| {
+        assert!(matches!(outcome, Err(CallError::Overloaded { what: "actor", .. })), "{outcome:?}");
     };
-    let name = || call_of(&worker, "test:sys/work", "name", args(None));
-    let refused = worker.invoke(nested, name()).await.unwrap_err();
-    assert!(matches!(refused, CallError::Overloaded { what: "actor", .. }), "{refused}");
-    let started = Instant::now();
-    assert!(worker.invoke(outside(&worker, PATIENCE), name()).await.is_ok());
-    assert!(started.elapsed() < PATIENCE);
-    assert!(spinning.await.unwrap().is_err());
+    let call = async |hop| {
+        let caller = Caller::Actor("other".parse().unwrap());
+        let ctx = CallContext { hop, caller, ..outside(&actor, PATIENCE) };
+        actor.invoke(ctx, call_of(&actor, "test:sys/work", "told", args(None))).await
+    };
+    let busy = async || until("it is busy", async || actor.load().in_flight == 2).await;
+
+    // One runs and one waits; there is no third place, and none at all for a nested call.
+    let others = async {
+        busy().await;
+        overloaded(call(1).await);
+        overloaded(call(0).await);
+        assert_eq!(actor.load().in_flight, 2);
+        gate.0.add_permits(2);
+    };
+    let (first, second, ()) = tokio::join!(call(0), call(0), others);
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+
+    // Nobody waits longer than told.
+    let waits = async {
+        let started = Instant::now();
+        overloaded(call(0).await);
+        let waited = started.elapsed();
+        assert!(QUEUE_WAIT <= waited && waited < QUEUE_WAIT * 2, "{waited:?}");
+        gate.0.add_permits(1);
+    };
+    let (first, ()) = tokio::join!(call(0), waits);
+    assert!(first.is_ok(), "{first:?}");
 }

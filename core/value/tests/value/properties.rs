@@ -1,11 +1,10 @@
 //! What holds for every type and value.
 
-mod arbitrary;
-
-use arbitrary::{Call, call, ty};
 use proptest::prelude::*;
 use wattle_value::packed::{Reader, Writer};
 use wattle_value::{FuncType, Limits, Type, Value, check_args, check_result, wave};
+
+use crate::arbitrary::{Call, call, ty};
 
 const LIMITS: Limits = Limits { bytes_max: 8 << 20, depth_max: 100, elements_max: 1 << 20 };
 

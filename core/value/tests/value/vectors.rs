@@ -64,7 +64,7 @@ struct Carried {
 }
 
 fn vectors() -> Vectors {
-    let json = include_str!("../../../docs/protocol/vectors/values.json");
+    let json = include_str!("../../../../docs/protocol/vectors/values.json");
     serde_json::from_str(json).unwrap()
 }
 
