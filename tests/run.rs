@@ -101,6 +101,7 @@ async fn what_is_no_component_is_refused_with_its_reason() {
 async fn an_import_that_nobody_provides_is_named() {
     let complaint = Newcomer::with(&Component::with_unknown_import()).refused().await;
     assert!(complaint.contains(wattle_tests::UNKNOWN_IMPORT), "{complaint}");
+    assert!(complaint.contains("wac plug"), "it says the way out: {complaint}");
 }
 
 #[tokio::test]

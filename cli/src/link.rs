@@ -24,6 +24,7 @@ pub(crate) enum Command {
   wattle link put shop-web shop-orders acme shop --interface orders
   wattle link put web redis-cache wasi keyvalue --interface store --interface atomics \\
       --link-name cache --source-config cache-settings
+  wattle link put shop-web shop-archive acme shop --interface orders --replace
 
 Calls that are under way finish where they went; the next one goes to the new target.
 A link of an application is changed by its manifest, not here.")]
@@ -51,6 +52,9 @@ pub(crate) struct PutArgs {
     /// Calls may be repeated when nobody knows whether they were done.
     #[arg(long)]
     idempotent: bool,
+    /// Turn what leads to another target to this one, without a gap; without this it is refused.
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     lattice: LatticeArgs,
 }
@@ -91,6 +95,7 @@ async fn put(args: PutArgs) -> Result<()> {
         source_config: names(args.source_config),
         target_config: names(args.target_config),
         idempotent: args.idempotent,
+        replace: args.replace,
     };
     lattice.command(ControlSubject::LinkPut, ctl::encode(&link)).await?;
     line(format_args!(

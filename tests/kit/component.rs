@@ -8,12 +8,12 @@ use std::{
 
 use wasm_encoder::{
     Component as Encoded, ComponentImportSection, ComponentTypeRef, ComponentTypeSection,
-    ComponentValType, InstanceType, PrimitiveValType,
+    ComponentValType, InstanceType, PrimitiveValType, TypeBounds,
 };
 use wattle_trust::{KeyPair, SignRequest, claims};
 use wattle_types::Role;
 
-/// What only a component that asks for it would need; nobody provides it.
+/// What nobody provides, and no link can: its functions take a resource.
 pub const UNKNOWN_IMPORT: &str = "acme:weather/forecast@1.0.0";
 
 /// The bytes of a file that claims to be a component, rightly or not.
@@ -59,8 +59,11 @@ impl Component {
     pub fn with_unknown_import() -> Self {
         let mut forecast = InstanceType::new();
         let text = ComponentValType::Primitive(PrimitiveValType::String);
-        forecast.ty().function().params([("place", text)]).result(Some(text));
-        forecast.export("today", ComponentTypeRef::Func(0));
+        forecast.export("place", ComponentTypeRef::Type(TypeBounds::SubResource));
+        forecast.ty().defined_type().own(0);
+        let place = ComponentValType::Type(1);
+        forecast.ty().function().params([("place", place)]).result(Some(text));
+        forecast.export("today", ComponentTypeRef::Func(2));
         let mut types = ComponentTypeSection::new();
         types.instance(&forecast);
         let mut imports = ComponentImportSection::new();

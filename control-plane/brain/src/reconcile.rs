@@ -4,10 +4,12 @@
 //! *Expected flow.* Desired and observed are gathered, planned, checked; hosts whose stored
 //! assignment differs get a new one, each on the condition that the old one is still there.
 //! *Guarantees.* A host only ever loses what something known explains: an application that says
-//! so, or a plan that runs it elsewhere. *Caveats.* What assignments build on goes first:
+//! so, or a plan that runs it elsewhere, and there it is ready before it ends here (or was waited
+//! for, five minutes). *Caveats.* What assignments build on goes first:
 //! configuration, links, specs; when they do not fit into one batch, assignments follow in the next.
 
 mod assign;
+mod departures;
 mod gather;
 mod links;
 
@@ -22,6 +24,7 @@ use crate::fleet::{Fleet, Phase};
 use crate::mirror::{Mirror, actors};
 
 use assign::Changes;
+use departures::Departures;
 
 /// Without any event, so that one that was lost costs time and nothing else.
 const REGULARLY_MS: u64 = 10_000;
@@ -39,6 +42,7 @@ pub(crate) struct Reconcile {
     ran_at: Option<Millis>,
     plan: Option<Plan>,
     removals: assign::Removals,
+    departures: Departures,
     woken: BTreeMap<HostId, Millis>,
     raised: BTreeSet<Alarm>,
 }
@@ -96,12 +100,13 @@ impl Reconcile {
         self.ran_at = Some(now);
         let mut alarms = BTreeSet::new();
         let desired = gather::desired(mirror, &mut alarms);
-        let observed = gather::observed(now, mirror, fleet);
+        let observed = gather::observed(now, mirror, fleet, &self.departures);
         let plan = plan(&desired, &observed);
         if let Err(broken) = check(&plan, &desired, &observed) {
             alarms.insert(Alarm::PlanBroken { message: broken.to_string() });
             return Outcome { alarms: self.raise(alarms), writes: Vec::new() };
         }
+        self.departures.note(now, &plan, &observed);
         let changes = Changes { now, lattice, epoch, mirror, fleet, desired: &desired };
         let assignments = changes.assignments(&plan, &mut self.removals, &mut alarms);
         let mut writes = links::writes(mirror, fleet);

@@ -1,10 +1,10 @@
 //! Looks at a finished plan from the other side: not how it came about, but what must hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_types::{ActorId, HostId, ScalerKind};
 
-use crate::input::{Desired, HostStatus, HostView, Observed, Placed, What};
+use crate::input::{Desired, HostStatus, HostView, Observed, Placed, Wanted, What};
 use crate::plan::Plan;
 
 /// A plan that must not be written. Always a defect of the planner, never of its input.
@@ -26,6 +26,8 @@ pub enum Broken {
     RequirementViolated { host: HostId, id: ActorId },
     #[error("{id} should run {instances} times: {placed} placed and {missing} missing")]
     WrongSum { id: ActorId, instances: u32, placed: u64, missing: u32 },
+    #[error("{id} leaves {host} without need, or was changed there")]
+    LeavesWrongly { host: HostId, id: ActorId },
     #[error("{id} should run {instances} times on {host}, {placed} are placed")]
     TooManyOnHost { host: HostId, id: ActorId, instances: u32, placed: u32 },
 }
@@ -41,9 +43,20 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Result<(), 
     for (id, target) in &plan.target {
         let host = observed.get(id).filter(|host| host.status != HostStatus::Lost);
         let host = host.ok_or(Broken::Unreachable(*id))?;
-        check_host(*id, host, target, desired)?;
-        for (actor, on_host) in target {
+        let nothing = BTreeSet::new();
+        let leaving = plan.leaving.get(id).unwrap_or(&nothing);
+        check_host(*id, host, target, leaving, desired)?;
+        for (actor, on_host) in target.iter().filter(|(actor, _)| !leaving.contains(*actor)) {
             *placed.entry(actor).or_default() += u64::from(on_host.count);
+        }
+    }
+    for (host, leaving) in &plan.leaving {
+        for id in leaving {
+            let here = plan.target.get(host).is_some_and(|target| target.contains_key(id));
+            // Without another place there is nothing to wait for.
+            if !here || !placed.contains_key(id) {
+                return Err(Broken::LeavesWrongly { host: *host, id: id.clone() });
+            }
         }
     }
     for (id, wanted) in &desired.actors {
@@ -64,6 +77,7 @@ fn check_host(
     id: HostId,
     host: &HostView,
     target: &BTreeMap<ActorId, Placed>,
+    leaving: &BTreeSet<ActorId>,
     desired: &Desired,
 ) -> Result<(), Broken> {
     let left_alone = |actor: &&ActorId| desired.frozen.contains(*actor);
@@ -82,6 +96,18 @@ fn check_host(
             continue;
         }
         planned += u64::from(placed.count);
+        if leaving.contains(actor) {
+            let as_before =
+                |before: &Placed| before.spec == placed.spec && placed.count <= before.count;
+            if !host.assigned.get(actor).is_some_and(as_before) || host.overdue.contains(actor) {
+                return Err(Broken::LeavesWrongly { host: id, id: actor.clone() });
+            }
+            let runs = |wanted: &Wanted| matches!(wanted.what, What::Run(_));
+            if !desired.actors.get(actor).is_some_and(runs) {
+                return Err(Broken::NotDesired { host: id, id: actor.clone() });
+            }
+            continue;
+        }
         let more = host.assigned_count(actor) < placed.count;
         if !host.may_keep() || (more && !host.may_start()) {
             return Err(Broken::StartsWhereNothingMay { host: id, id: actor.clone() });

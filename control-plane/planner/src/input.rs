@@ -40,8 +40,12 @@ pub struct HostView {
     /// What the host was last told to run. The planner goes by this and not by what the host
     /// reports to run, so that a slow start is not taken for a missing one.
     pub assigned: BTreeMap<ActorId, Placed>,
-    /// What it reported to be ready: decides only where to stop when there is too much.
+    /// What it reported to be ready since it follows `assigned`: decides where to stop when there
+    /// is too much, and when what moved here may end where it was. Late is fine: too long in two
+    /// places is better than a moment in none.
     pub ready: BTreeSet<ActorId>,
+    /// What has been leaving here for so long that nobody waits any more for its new places.
+    pub overdue: BTreeSet<ActorId>,
 }
 
 /// What a host said of itself.

@@ -7,11 +7,13 @@
 //! that did not pass it.
 //!
 //! In reading order: [`input`], [`groups`] (a scaler becomes counts and the hosts they may go
-//! to), [`matching`] (counts go to hosts), [`plan`], [`reason`], [`check`].
+//! to), [`matching`] (counts go to hosts), [`leaving`] (what stays until its new places are ready),
+//! [`plan`], [`reason`], [`check`].
 
 pub mod check;
 mod groups;
 pub mod input;
+mod leaving;
 mod matching;
 pub mod plan;
 pub mod reason;

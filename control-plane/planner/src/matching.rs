@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use crate::groups::Group;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Matching<'a> {
     groups: &'a [Group],
     /// Instances counted for a group on a host.

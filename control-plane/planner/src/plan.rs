@@ -1,13 +1,19 @@
 //! The decision itself.
+//!
+//! *A move leaves no gap.* What a host has and the target does not give it any more stays there as
+//! *leaving*, with the spec and the count it has, until its new places are ready. So an actor that
+//! moves runs in both places for the moment of the move, also one that should run once: whatever
+//! is placed here is stateless, and two that answer are better than none. See [`leaving`].
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use wattle_types::{ActorId, HostId, SpecHash};
 
 use crate::groups::{Group, groups};
 use crate::input::{Desired, HostStatus, HostView, Observed, Placed, What};
+use crate::leaving::{self, Leaving};
 use crate::matching::Matching;
 use crate::reason::{self, Reason, Unplaced};
 
@@ -17,11 +23,14 @@ pub struct Plan {
     /// What each host should run. Every host that is not lost is here, also with nothing, so
     /// that nothing is told to it in so many words.
     pub target: BTreeMap<HostId, BTreeMap<ActorId, Placed>>,
+    /// What of `target` is there only until its new places are ready.
+    pub leaving: BTreeMap<HostId, BTreeSet<ActorId>>,
     /// What could not be placed, and why.
     pub unplaced: BTreeMap<ActorId, Unplaced>,
 }
 
 /// One actor on its way to hosts.
+#[derive(Clone)]
 struct Placing<'a> {
     id: &'a ActorId,
     spec: SpecHash,
@@ -74,10 +83,14 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     for actor in &mut placing {
         keep(actor, &hosts, &mut room);
     }
-    for actor in &mut placing {
-        start(actor, &hosts, &mut room);
-    }
+    let (placing, leaving) = start_all(&placing, &hosts, &room);
 
+    for left in leaving {
+        let (host, id) = (*ids[left.host], placing[left.actor].id.clone());
+        plan.leaving.entry(host).or_default().insert(id.clone());
+        let on_host = plan.target.get_mut(&host).expect("nothing leaves a lost host");
+        on_host.insert(id, left.placed);
+    }
     for actor in placing {
         for (index, &count) in actor.matching.placed.iter().enumerate() {
             if 0 < count {
@@ -92,6 +105,13 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
         }
     }
     plan
+}
+
+impl Plan {
+    /// Whether `id` is on `host` only until its new places are ready.
+    pub fn leaves(&self, host: &HostId, id: &ActorId) -> bool {
+        self.leaving.get(host).is_some_and(|leaving| leaving.contains(id))
+    }
 }
 
 /// What is left alone on `host`, for nobody knows what it should be.
@@ -111,6 +131,50 @@ fn keep(actor: &mut Placing<'_>, hosts: &[&HostView], room: &mut [u32]) {
     });
     for (index, room) in room.iter_mut().enumerate() {
         *room -= held[index] - left[index];
+    }
+}
+
+/// Starts what is missing beside what leaves, and says what does.
+///
+/// Whether something may leave only later depends on where it goes, and where anything goes on the
+/// room that is left. So everything that could leave later is first believed to; what need not
+/// is let go, and the rest is placed again with the room it gave back, until nothing more is.
+/// What has no place because others leave is let go last: they may give it room.
+fn start_all<'a>(
+    kept: &[Placing<'a>],
+    hosts: &[&HostView],
+    room: &[u32],
+) -> (Vec<Placing<'a>>, Vec<Leaving>) {
+    let started = |room: &mut [u32]| {
+        let mut placing = kept.to_vec();
+        for actor in &mut placing {
+            start(actor, hosts, room);
+        }
+        placing
+    };
+    let has_place = |actor: &Placing<'_>| actor.matching.placed.iter().any(|count| 0 < *count);
+    let counts: Vec<(&ActorId, &[u32])> =
+        kept.iter().map(|actor| (actor.id, &actor.matching.placed[..])).collect();
+    let mut leaving = leaving::candidates(&counts, hosts);
+    // With all the room that leaving could give: what has no place even so has nothing to wait for.
+    let at_best = started(&mut room.to_vec());
+    leaving.retain(|left| has_place(&at_best[left.actor]));
+    loop {
+        let mut room = room.to_vec();
+        leaving::take_room(&mut leaving, &mut room);
+        let placing = started(&mut room);
+        let before = leaving.len();
+        leaving.retain(|left| {
+            let actor = &placing[left.actor];
+            let placed = &actor.matching.placed;
+            !has_place(actor) || (placed[left.host] == 0 && leaving::waits(actor.id, placed, hosts))
+        });
+        if leaving.len() == before {
+            leaving.retain(|left| has_place(&placing[left.actor]));
+        }
+        if leaving.len() == before {
+            return (placing, leaving);
+        }
     }
 }
 
@@ -144,6 +208,9 @@ impl fmt::Display for Plan {
             write!(f, "{host}:")?;
             for (id, placed) in actors {
                 write!(f, " {id}={}", placed.count)?;
+                if self.leaves(host, id) {
+                    f.write_str("(leaving)")?;
+                }
             }
             writeln!(f)?;
         }

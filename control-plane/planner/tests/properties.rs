@@ -63,14 +63,15 @@ fn view() -> impl Strategy<Value = HostView> {
     });
     let placed = (spec(), 1..4u32).prop_map(|(spec, count)| Placed { spec, count });
     let assigned = btree_map(id(), placed, 0..4);
-    (status, prop::option::weighted(0.9, about), assigned, btree_set(id(), 0..3)).prop_map(
-        |(status, about, assigned, ready)| {
+    let (ready, overdue) = (btree_set(id(), 0..3), btree_set(id(), 0..2));
+    (status, prop::option::weighted(0.9, about), assigned, ready, overdue).prop_map(
+        |(status, about, assigned, ready, overdue)| {
             // Only a host that was not heard of is unknown, and it is not judged ready.
             let status = match (&about, status) {
                 (None, HostStatus::Ready) => HostStatus::Suspect,
                 (_, status) => status,
             };
-            HostView { status, about, assigned, ready }
+            HostView { status, about, assigned, ready, overdue }
         },
     )
 }
@@ -153,5 +154,33 @@ proptest! {
             }
         }
         prop_assert!(gained == 0 || given_up == 0, "{}", plan);
+    }
+
+    #[test]
+    fn what_moves_stays_until_its_new_places_are_ready(desired in desired(), observed in observed()) {
+        // One actor alone: nobody else wants the room.
+        let Some((id, wanted)) = desired.actors.iter().next() else { return Ok(()) };
+        let alone = Desired {
+            actors: BTreeMap::from([(id.clone(), wanted.clone())]),
+            ..Desired::default()
+        };
+        let plan = plan(&alone, &observed);
+        let places: Vec<&HostView> = plan
+            .target
+            .iter()
+            .filter(|(host, target)| target.contains_key(id) && !plan.leaves(host, id))
+            .map(|(host, _)| &observed[host])
+            .collect();
+        let awaited = |view: &&&HostView| view.status == HostStatus::Ready && !view.ready.contains(id);
+        let waits = places.iter().find(awaited).is_some();
+        let settled = places.iter().all(|view| view.ready.contains(id));
+        for (host, target) in &plan.target {
+            let view = &observed[host];
+            let room = view.about.as_ref().is_none_or(|about| about.reserved < about.capacity);
+            if waits && room && view.assigned.contains_key(id) && !view.overdue.contains(id) {
+                prop_assert!(target.contains_key(id), "{}", plan);
+            }
+        }
+        prop_assert!(!settled || plan.leaving.is_empty(), "{}", plan);
     }
 }

@@ -110,6 +110,12 @@ impl Host {
         self.running.as_ref().filter(|run| run.life == life)
     }
 
+    /// What really serves there.
+    pub(crate) fn serving(&self) -> impl Iterator<Item = &ActorId> {
+        let runs = self.running.iter().flat_map(|daemon| daemon.runs.values());
+        runs.filter(|run| run.phase == Phase::Serving).map(|run| &run.id)
+    }
+
     /// What it says to whoever asks. None: nobody listens. Some none: it does not answer now.
     pub(crate) fn inventory(&self, now: u64) -> Option<Option<Inventory>> {
         let run = self.running.as_ref()?;

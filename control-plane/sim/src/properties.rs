@@ -5,6 +5,7 @@
 
 mod commits;
 mod known;
+mod leaving;
 mod links;
 mod promises;
 mod rest;
@@ -32,7 +33,8 @@ pub enum Property {
     Rests,
     /// (P6) More than half of a host ends only when that is marked.
     NoMassEnd,
-    /// (P7) Nothing is assigned beyond capacity, or where its labels do not allow it.
+    /// (P7) Nothing is assigned beyond capacity, or where its labels do not allow it; nothing more
+    /// often than it should run, but for what leaves one host when it is ready on another.
     Constraints,
     /// (P8) Only the holder of the lease changes anything, in whole batches, under its epoch.
     Fenced,
@@ -83,6 +85,10 @@ pub struct Counts {
     /// Assignments that hosts made durable.
     pub followed: u64,
     pub started: u64,
+    /// Ended by an assignment where it served, while it served elsewhere too,
+    pub moved: u64,
+    /// and while it did not, though it was to run elsewhere.
+    pub gaps: u64,
 }
 
 #[derive(Debug, Default)]

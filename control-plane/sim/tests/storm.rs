@@ -67,3 +67,18 @@ fn without_trouble_one_controller_leads_from_beginning_to_end() {
         assert!(0 < report.counts.edits && 0 < report.counts.started, "{report}");
     }
 }
+
+/// Trouble is what a gap may come from; a change of mind is not.
+#[test]
+fn without_trouble_what_moves_is_served_all_the_time() {
+    let options = Options { hazards: false, controllers: Some(1), ..Options::default() };
+    let (mut moved, mut gaps) = (0, Vec::new());
+    for seed in 0..30 {
+        let report = run(seed, &options);
+        assert_eq!(report.violation, None, "\n{report}");
+        moved += report.counts.moved;
+        gaps.extend((0 < report.counts.gaps).then_some((seed, report.counts.gaps)));
+    }
+    assert!(0 < moved, "in thirty runs nothing moved");
+    assert_eq!(gaps, [], "of {moved} moves");
+}

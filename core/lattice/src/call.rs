@@ -14,6 +14,8 @@
 mod envelope;
 pub mod frame;
 mod http;
+#[cfg(test)]
+mod vectors;
 
 use std::fmt;
 use std::sync::Arc;

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use wattle_types::{LatticeId, Token};
+use wattle_types::{HostId, LatticeId, Token};
 
 pub(crate) use config::random_token;
 pub use config::{ConnectConfig, Credentials, Password};
@@ -32,6 +32,7 @@ pub(crate) use upkeep::establish;
 pub use upkeep::{ConnectError, ConnectionState, Notice};
 
 use crate::exchange::Calls;
+use crate::subject::hosts;
 use crate::{Names, Pattern, ReplyTo, Subject};
 use replies::Replies;
 
@@ -46,6 +47,8 @@ struct Inner {
     client: async_nats::Client,
     names: Names,
     who: Token,
+    /// The host we are, if we are one.
+    host: Option<HostId>,
     /// `wattle.<L>.rep.<who>.<session>.`
     reply_prefix: String,
     link: watch::Receiver<ConnectionState>,
@@ -93,6 +96,7 @@ impl Connection {
             inner: Arc::new(Inner {
                 client,
                 names: config.names,
+                host: hosts::read(config.who.as_str()),
                 who: config.who,
                 reply_prefix: format!("{reply_prefix}.{session}."),
                 link,
@@ -159,6 +163,11 @@ impl Connection {
         self.inner.calls.held.bytes()
     }
 
+    /// The host we are, if we are one.
+    pub(crate) fn host(&self) -> Option<HostId> {
+        self.inner.host
+    }
+
     pub(crate) fn calls(&self) -> &Arc<Calls> {
         &self.inner.calls
     }
@@ -214,7 +223,7 @@ impl Connection {
 
     /// Waits until the server has taken everything said so far, subscriptions included.
     pub async fn flush(&self, within: Duration) -> Result<(), RequestError> {
-        let mut pending = self.inner.replies.expect_one();
+        let pending = self.inner.replies.expect_one();
         let to_ourselves = self.reply_subject(pending.number());
         let said = self.publish_raw(to_ourselves, None, async_nats::HeaderMap::new(), Bytes::new());
         tokio::time::timeout(within, async {

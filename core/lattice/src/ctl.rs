@@ -264,6 +264,9 @@ pub struct Link {
     /// Ours: calls may be repeated when nobody knows whether they were done.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub idempotent: bool,
+    /// Ours, of a command: what leads to another target is turned to this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replace: bool,
 }
 
 /// What names a link when it is deleted.

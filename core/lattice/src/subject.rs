@@ -9,6 +9,7 @@
 
 mod app;
 mod control;
+pub(crate) mod hosts;
 mod pattern;
 mod reply;
 
@@ -161,7 +162,14 @@ impl Names {
     pub fn subject(&self, subject: &Subject) -> String {
         let lattice = &self.lattice;
         match subject {
-            Subject::Call { host, actor } => format!("wattle.{lattice}.call.{host}.{actor}"),
+            Subject::Call { host, actor } => {
+                let (lattice, actor) = (lattice.as_str(), actor.as_str());
+                let mut text = String::with_capacity(lattice.len() + 56 + actor.len() + 14);
+                text.extend(["wattle.", lattice, ".call."]);
+                hosts::write(host, &mut text);
+                text.extend([".", actor]);
+                text
+            }
             Subject::Any { actor } => format!("wattle.{lattice}.any.{actor}"),
             Subject::Reply { who, session, number } => {
                 format!("wattle.{lattice}.rep.{who}.{session}.{number}")
@@ -206,11 +214,20 @@ impl Names {
     }
 
     fn read_own(&self, raw: &str, tail: &str) -> Result<Subject, SubjectError> {
-        let tokens: Vec<&str> = tail.split('.').collect();
         let unknown = || SubjectError::Unknown(raw.to_owned());
-        Ok(match tokens[..] {
+        // Nothing of ours has more tokens; one more than that, so that it is noticed.
+        let mut tokens = [""; 6];
+        let mut count = 0;
+        for (place, token) in tokens.iter_mut().zip(tail.split('.')) {
+            *place = token;
+            count += 1;
+        }
+        Ok(match tokens[..count] {
             ["call", host, actor] => {
-                Subject::Call { host: name(raw, host)?, actor: name(raw, actor)? }
+                let malformed =
+                    || SubjectError::Name { subject: raw.to_owned(), name: host.to_owned() };
+                let host = hosts::read(host).ok_or_else(malformed)?;
+                Subject::Call { host, actor: name(raw, actor)? }
             }
             ["any", actor] => Subject::Any { actor: name(raw, actor)? },
             ["rep", who, session, number] => Subject::Reply {

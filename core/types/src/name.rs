@@ -39,7 +39,7 @@ impl Token {
         if raw.is_empty() {
             return Err(TokenError::Empty);
         }
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let allowed = |byte: u8| ALLOWED[usize::from(byte)];
         if !raw.bytes().all(allowed) {
             let is_allowed = |c: char| u8::try_from(c).is_ok_and(allowed);
             let forbidden = raw.chars().enumerate().find(|(_, c)| !is_allowed(*c));
@@ -52,6 +52,18 @@ impl Token {
         Ok(())
     }
 }
+
+/// Which bytes a name may have.
+static ALLOWED: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let letter = (byte as u8).is_ascii_alphanumeric();
+        allowed[byte] = letter || byte as u8 == b'-' || byte as u8 == b'_';
+        byte += 1;
+    }
+    allowed
+};
 
 impl FromStr for Token {
     type Err = TokenError;

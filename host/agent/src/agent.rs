@@ -42,6 +42,8 @@ pub struct Agent {
     was_connected: bool,
     heartbeat_at: Option<Millis>,
     looking: Option<Looking>,
+    /// Links and configuration are looked at as soon as the store has shown that it knows us.
+    looks_at_all: bool,
     leaving: Option<Leaving>,
     refused: BTreeMap<&'static str, u64>,
 }
@@ -69,6 +71,7 @@ impl Agent {
             was_connected: false,
             heartbeat_at: None,
             looking: None,
+            looks_at_all: false,
             leaving: None,
             refused: BTreeMap::new(),
             config,
@@ -208,11 +211,6 @@ impl Agent {
         }
         out.push(Effect::Announce(self.announcer.full()));
         self.look_at_all(out);
-    }
-
-    fn look_at_all(&mut self, out: &mut Vec<Effect>) {
-        self.closures.look_at_all();
-        self.look(None, out);
     }
 
     fn on_tick(&mut self, now: Millis, out: &mut Vec<Effect>) {

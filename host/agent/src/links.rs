@@ -17,7 +17,7 @@ pub enum LinkRefusal {
     NoInterface { namespace: Token, package: Token },
     #[error(
         "link already exists with different target: {interface} of {source_id} leads to {existing}; \
-         delete that link first, or use another link name"
+         replace it, or use another link name"
     )]
     OtherTarget { source_id: ActorId, interface: String, existing: ActorId },
     #[error("the link belongs to {owner}; change it there")]
@@ -61,6 +61,26 @@ pub fn put(
         }
     }
     Ok(record)
+}
+
+/// As [`put`], but an interface that leads to another target is taken from that one. It is one
+/// write, so no call finds that there is no link.
+pub fn replace(
+    existing: Option<&LinkRecord>,
+    wanted: LinkRecord,
+    owner: &Owner,
+) -> Result<LinkRecord, LinkRefusal> {
+    let interfaces: BTreeSet<&Token> = wanted.targets.iter().flat_map(|t| &t.interfaces).collect();
+    let freed = existing.map(|existing| {
+        let mut freed = existing.clone();
+        for target in &mut freed.targets {
+            let stays = wanted.targets.iter().any(|wanted| wanted.target == target.target);
+            target.interfaces.retain(|interface| stays || !interfaces.contains(interface));
+        }
+        freed.targets.retain(|target| !target.interfaces.is_empty());
+        freed
+    });
+    put(freed.as_ref(), wanted, owner)
 }
 
 /// Whether a record has to be deleted so that there is none. One that is not there is deleted
@@ -129,7 +149,7 @@ mod tests {
                 &[("b", &["invoices", "tax"])],
                 Err(
                     "link already exists with different target: acme:billing/tax of web leads to a; \
-                     delete that link first, or use another link name",
+                     replace it, or use another link name",
                 ),
             ),
             (
@@ -154,6 +174,21 @@ mod tests {
             let expected = expected.map(record).map_err(str::to_owned);
             assert_eq!(put.map_err(|refusal| refusal.to_string()), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_replaced_link_leads_to_the_new_target_and_others_stay() {
+        let known = record(&[("a", &["tax", "invoices"]), ("b", &["orders"])]);
+        let turned = replace(Some(&known), record(&[("c", &["tax"])]), &Owner::Manual).unwrap();
+        let expected = record(&[("a", &["invoices"]), ("b", &["orders"]), ("c", &["tax"])]);
+        assert_eq!(turned, expected);
+        let again = replace(Some(&turned), record(&[("c", &["tax"])]), &Owner::Manual).unwrap();
+        assert_eq!(again, turned);
+        let emptied = replace(Some(&known), record(&[("c", &["orders"])]), &Owner::Manual).unwrap();
+        assert_eq!(emptied, record(&[("a", &["tax", "invoices"]), ("c", &["orders"])]));
+        let owned = LinkRecord { owner: shop(), ..known };
+        let refused = replace(Some(&owned), record(&[("c", &["tax"])]), &Owner::Manual);
+        assert_eq!(refused, Err(LinkRefusal::Owned { owner: shop() }));
     }
 
     #[test]

@@ -24,6 +24,13 @@ pub(crate) enum Vouched {
     },
 }
 
+/// Why a call is not begun, as far as its envelope says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: NotBegun,
+    pub(crate) why: &'static str,
+}
+
 /// Judges what a call says of its caller by where its answer goes to.
 pub(crate) fn vouch(
     said: &call::Caller,
@@ -52,8 +59,8 @@ pub(crate) fn admit(
     call: &CallRequest,
     addressed: &ActorId,
     serving: Option<SpecHash>,
-) -> Result<(), CallReply> {
-    let refuse = |reason, message: &str| Err(CallReply::not_begun(reason, message));
+) -> Result<(), Refusal> {
+    let refuse = |reason, why| Err(Refusal { reason, why });
     if call.actor != *addressed {
         return refuse(NotBegun::Malformed, "the subject names another actor than the call");
     }
@@ -93,7 +100,7 @@ pub(crate) fn refusal(error: &CallError) -> CallReply {
         CallError::BadRequest { .. } | CallError::BadArguments { .. } => NotBegun::Malformed,
         CallError::NotHttp | CallError::NoHandler | CallError::NoSuchFunction => {
             NotBegun::NoSuchFunction
-        },
+        }
         CallError::WrongSignature => NotBegun::WrongSignature,
         _ => return CallReply::failed(error.code(), message),
     };
@@ -165,10 +172,7 @@ mod tests {
             ),
         ];
         for (name, call, serving, refused) in cases {
-            let verdict = admit(&call, &web, serving).err().map(|reply| match reply.outcome {
-                Outcome::NotBegun { reason, .. } => reason,
-                other => panic!("{name}: {other:?}"),
-            });
+            let verdict = admit(&call, &web, serving).err().map(|refusal| refusal.reason);
             assert_eq!(verdict, refused, "{name}");
         }
     }

@@ -63,8 +63,7 @@ mod tests {
         let [namespace, package] = ["acme", "data"].map(|word| word.parse().unwrap());
         let source = "web".parse().unwrap();
         let name = Default::default();
-        let record =
-            LinkRecord::new(source, namespace, package, name, target, Owner::Manual);
+        let record = LinkRecord::new(source, namespace, package, name, target, Owner::Manual);
         Arc::new(LinkTable::of(&[record]))
     }
 

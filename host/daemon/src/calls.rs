@@ -16,9 +16,7 @@ use wattle_capability::{Body, CallContext, Callee, Caller, Invocation, body};
 use wattle_engine::CallError;
 use wattle_engine::limits::EXECUTION_CEILING;
 use wattle_lattice::call::{CallBody, CallReply, CallRequest, HttpResponse, NotBegun, ReplyBody};
-use wattle_lattice::{
-    Accepted, Answering, Connection, Content, Message, Subject, Subscription,
-};
+use wattle_lattice::{Accepted, Answering, Connection, Content, Message, Subject, Subscription};
 use wattle_tasks::{CancellationToken, TraceContext};
 use wattle_types::{ActorId, HostId};
 
@@ -105,17 +103,18 @@ impl CallServer {
         let deadline = Instant::now() + left;
         let run = self.router.actors.get(addressed);
         let serving = run.as_ref().map(|run| run.revision());
-        let caller = match self.router.vouched(&call.caller, from.as_ref()).await {
-            Ok(caller) => caller,
-            Err(refusal) => return refusal.into(),
-        };
-        if to_any && run.is_none() && call.actor == *addressed {
-            return self.forward(call, streams, deadline, &caller).await;
-        }
-        let answer = match (admission::admit(&call, addressed, serving), run) {
-            (Ok(()), Some(run)) => self.begin(&run, call, streams, caller, deadline).await,
-            (Err(refusal), _) => refusal.into(),
-            (Ok(()), None) => unreachable!("a call is admitted only where its actor is served"),
+        let answer = match admission::admit(&call, addressed, serving) {
+            Err(_) if to_any && run.is_none() && call.actor == *addressed => {
+                return Box::pin(self.forward(call, streams, deadline, from)).await;
+            }
+            Err(refusal) => refusal.into(),
+            Ok(()) => match self.router.vouched(&call.caller, from.as_ref()).await {
+                Ok(caller) => {
+                    let run = run.expect("a call is admitted only where its actor is served");
+                    self.begin(&run, call, streams, caller, deadline).await
+                }
+                Err(refusal) => refusal.into(),
+            },
         };
         match serving {
             Some(revision) => {
@@ -131,12 +130,16 @@ impl CallServer {
         call: CallRequest,
         streams: Vec<Body>,
         deadline: Instant,
-        caller: &Caller,
+        from: Option<HostId>,
     ) -> Answer {
-        // Vouched for by another host, which the next could not know.
-        if *caller != Caller::Outside {
-            let why = "a host calls by its own table";
-            return CallReply::not_begun(NotBegun::NotAllowed, why).into();
+        // Whoever speaks for an actor is a host, and what it says could not be checked further on.
+        match self.router.vouched(&call.caller, from.as_ref()).await {
+            Ok(Caller::Outside) => {}
+            Ok(Caller::Actor(_)) => {
+                let why = "a host calls by its own table";
+                return CallReply::not_begun(NotBegun::NotAllowed, why).into();
+            }
+            Err(refusal) => return refusal.into(),
         }
         let caller = wattle_lattice::call::Caller::default();
         let streams = streams.into_iter().map(Rewind::new).collect();
@@ -153,8 +156,7 @@ impl CallServer {
         deadline: Instant,
     ) -> Answer {
         let CallRequest { actor, hop, trace, fingerprint, body, .. } = call;
-        let trace =
-            TraceContext { traceparent: trace.traceparent, tracestate: trace.tracestate };
+        let trace = TraceContext { traceparent: trace.traceparent, tracestate: trace.tracestate };
         let span = tracing::info_span!("call", %actor);
         trace.adopt(&span);
         let ctx = CallContext { actor, deadline, hop, trace, caller };

@@ -24,9 +24,7 @@ use wattle_lattice::store::{Prefix, StoreConfig};
 use wattle_lattice::subject::ControlSubject;
 use wattle_lattice::{Connection, Message, Store, Stored, Subject, Subscription};
 use wattle_tasks::{CancellationToken, Chain};
-use wattle_types::{
-    ConfigName, ConfigRecord, HostId, Key, LinkRecord, Owner, Token, stored,
-};
+use wattle_types::{ConfigName, ConfigRecord, HostId, Key, LinkRecord, Owner, Token, stored};
 
 use edit::{EditError, Wanted, edit};
 
@@ -117,7 +115,8 @@ impl Commands {
         }
         let key = wanted.key();
         let changed = self.edit(&key, |found: Option<LinkRecord>| {
-            let record = links::put(found.as_ref(), wanted.clone(), &Owner::Manual)?;
+            let change = if link.replace { links::replace } else { links::put };
+            let record = change(found.as_ref(), wanted.clone(), &Owner::Manual)?;
             Ok(if found.as_ref() == Some(&record) {
                 Wanted::Same
             } else {
@@ -126,7 +125,7 @@ impl Commands {
         });
         if let Some(seq) = changed.await? {
             self.say(&Subject::Relink { source: wanted.source }, Wake::new(seq).encode()).await;
-            self.tell(EventData::LinkdefSet(link)).await;
+            self.tell(EventData::LinkdefSet(Link { replace: false, ..link })).await;
         }
         Ok(())
     }
@@ -246,7 +245,6 @@ const fn deleted(is_there: bool) -> Wanted {
     if is_there { Wanted::Delete } else { Wanted::Same }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn said(error: impl std::error::Error + 'static) -> String {
     Chain(&error).to_string()
 }

@@ -9,8 +9,8 @@ use wattle_agent::Event;
 use wattle_lattice::signal::Wake;
 use wattle_lattice::subject::HostOp;
 use wattle_lattice::{
-    ConnectConfig, ConnectError, Connection, Message, Notice, Pattern, PublishError, RequestError, Subject,
-    Subscription, wire,
+    ConnectConfig, ConnectError, Connection, Message, Notice, Pattern, PublishError, RequestError,
+    Subject, Subscription, wire,
 };
 use wattle_tasks::{CancellationToken, Tasks};
 use wattle_types::{Beat, HostId, Inventory, Token, stored};

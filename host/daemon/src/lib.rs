@@ -3,16 +3,21 @@
 //!
 //! The driver of `wattle-agent`: it turns the agent's effects into I/O and results into events.
 //! What is decided here is decided in small pure modules: which host a call goes to ([`table`]),
-//! what a refusal means to a caller ([`forward`]), what an actor may reach ([`egress`]).
+//! whether one that arrived may begin ([`admission`]), what a refusal means to a caller
+//! ([`forward`], [`answer`], [`outcome`]) and how often it may be tried again ([`budget`]), what an
+//! actor may reach ([`egress`]).
 //!
 //! In reading order: what it is given ([`config`]); a host's life ([`run`], [`standalone`]); what
 //! it keeps ([`identity`], [`disk`], [`artifact`]); the driver ([`driver`], [`start`],
-//! [`actors`]); the lattice around it ([`join`], [`serve`], [`control`], [`happenings`]); the way
-//! of a request ([`listener`], [`router`], [`calls`], [`answer`]) and the way out ([`outbound`]).
+//! [`actors`], [`bindings`]); the lattice around it ([`join`], [`serve`], [`control`], [`commands`],
+//! [`happenings`], [`judging`], [`spy`]); the way of a request ([`listener`], [`router`], [`calls`],
+//! [`messages`]), with what it carries ([`rewind`], [`streams`], [`probe`]); and the way out
+//! ([`exit`], [`outbound`]).
 //!
 //! Tasks, all owned by [`run`]: the driver, the disk, the membership in the lattice with one task
-//! per subscription, the listener with one per connection, one per start under way. Each call of
-//! an actor has one of the engine's.
+//! per subscription, the listener with one per connection, one per call of another host, one per
+//! start under way, one per run that listens to messages. Each HTTP request of an actor has one of
+//! the engine's; a call of a function is polled by its caller.
 
 mod actors;
 mod admission;

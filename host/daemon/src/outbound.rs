@@ -304,7 +304,10 @@ mod tests {
         addr
     }
 
-    async fn ask(servers: &Servers, request: http::request::Builder) -> Result<String, OutboundError> {
+    async fn ask(
+        servers: &Servers,
+        request: http::request::Builder,
+    ) -> Result<String, OutboundError> {
         let actor = "asker".parse().unwrap();
         let ctx = CallContext::outside(actor, Instant::now() + Duration::from_secs(20));
         let response = servers.http(&ctx, request.body(body::empty()).unwrap()).await?;

@@ -69,11 +69,11 @@ fn of_outcome(outcome: Outcome, target: &ActorId, interface: InterfaceName) -> O
 
 /// A callee on this host.
 pub(crate) fn of_error(
-    error: CallError,
+    error: &CallError,
     target: &ActorId,
     interface: InterfaceName,
 ) -> OutboundError {
-    of_outcome(crate::admission::refusal(&error).outcome, target, interface)
+    of_outcome(crate::admission::refusal(error).outcome, target, interface)
 }
 
 /// A callee of HTTP, wherever it was.
@@ -109,8 +109,10 @@ mod tests {
         let target = || "b".to_owned();
         let not_begun = |reason| CallReply::not_begun(reason, "why").outcome;
         let interface: InterfaceName = "x:y/z".parse().unwrap();
-        let unlinked =
-            || OutboundError::Unlinked { interface: interface.clone(), reason: "b: why".to_owned() };
+        let unlinked = || OutboundError::Unlinked {
+            interface: interface.clone(),
+            reason: "b: why".to_owned(),
+        };
         let unreachable = || OutboundError::Unreachable { target: target() };
         let cases = [
             (not_begun(NotBegun::Overloaded), OutboundError::Overloaded { target: target() }),
@@ -154,7 +156,7 @@ mod tests {
         ];
         for error in errors {
             let elsewhere = told(crate::admission::refusal(&error).outcome);
-            assert_eq!(of_error(error, &target, interface.clone()), elsewhere);
+            assert_eq!(of_error(&error, &target, interface.clone()), elsewhere);
         }
     }
 }

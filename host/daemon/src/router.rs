@@ -17,15 +17,13 @@ use wattle_agent::RunId;
 use wattle_capability::Caller;
 use wattle_engine::Engine;
 use wattle_lattice::Connection;
-use wattle_lattice::call::{self, CallReply, Limits, NotBegun};
-use wattle_types::{
-    ActorId, Exports, HostId, LinkTable, Load, Millis, RouteTable, ServeDelta,
-};
+use wattle_lattice::call::{self, Limits, NotBegun};
+use wattle_types::{ActorId, Exports, HostId, LinkTable, Load, Millis, RouteTable, ServeDelta};
 
 pub(crate) use remote::Answer;
 
 use crate::actors::Actors;
-use crate::admission::{self, Vouched};
+use crate::admission::{self, Refusal, Vouched};
 use crate::bindings::Bindings;
 use crate::budget::Budgets;
 use crate::spy::Spy;
@@ -163,8 +161,8 @@ impl Router {
         &self,
         said: &call::Caller,
         from: Option<&HostId>,
-    ) -> Result<Caller, CallReply> {
-        let refused = |why: &str| Err(CallReply::not_begun(NotBegun::NotAllowed, why));
+    ) -> Result<Caller, Refusal> {
+        let refused = |why| Err(Refusal { reason: NotBegun::NotAllowed, why });
         let now = || admission::vouch(said, from, |host, actor| self.table().runs(host, actor));
         match now() {
             Vouched::For(caller) => return Ok(caller),

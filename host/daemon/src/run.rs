@@ -100,8 +100,7 @@ impl Host {
         let gate = gate(&config.outbound)?;
         // First of what is shared with others, since it is what most often is refused.
         let listener = config.http_addr.map(Listener::bind).transpose()?;
-        let listener =
-            listener.map(|listener| listener.with_body_bytes_max(config.body_bytes_max));
+        let listener = listener.map(|listener| listener.with_body_bytes_max(config.body_bytes_max));
         let opened = tokio::task::spawn_blocking(move || open_folder(config));
         let opened = opened.await.map_err(|_| RunError::Ended)??;
         let (config, identity, disk, restored, engine, secrets) = opened;

@@ -14,7 +14,8 @@ use wattle_tasks::CancellationToken;
 use wattle_trust::{Refusal, TrustPolicy};
 use wattle_types::stored::VERSION;
 use wattle_types::{
-    ActorId, ActorSpec, Exports, HttpRoute, InterfaceName, ServeDelta, ServeEntry, ServeState, Token,
+    ActorId, ActorSpec, Exports, HttpRoute, InterfaceName, ServeDelta, ServeEntry, ServeState,
+    Token,
 };
 
 use crate::identity::Identity;
@@ -130,8 +131,7 @@ pub async fn run(
         ..ActorSpec::new(id.clone(), name)
     };
     let router = Router::new(identity.id, engine.clone());
-    let starter =
-        Starter::new(engine.clone(), config.trust, Arc::new(stores), gate, None, &router);
+    let starter = Starter::new(engine.clone(), config.trust, Arc::new(stores), gate, None, &router);
     // As many calls as the engine has places for: nobody shares it.
     let actor = starter.actor(loaded, &spec, router.bindings.of(&id), engine.permits())?;
 

@@ -97,14 +97,18 @@ mod tests {
 
     #[test]
     fn what_cut_a_body_short_is_told_from_host_to_host() {
-        let cut = || StreamFault::Cut { code: "WT-X".to_owned(), reason: "trap".to_owned() };
+        let cut =
+            || StreamFault::Cut { code: "WT-ENGINE-TRAP".to_owned(), reason: "trap".to_owned() };
         let lost = || StreamFault::Lost("gone".to_owned());
         for fault_of_one in
             [cut(), lost(), StreamFault::DeadlineExceeded, StreamFault::TooLarge { limit: 7 }]
         {
             assert_eq!(fault(error(fault_of_one.clone())), fault_of_one);
         }
-        assert_eq!(fault(BodyError::Cut { code: "WT-X", reason: "trap".to_owned() }), cut());
+        assert_eq!(
+            fault(BodyError::Cut { code: "WT-ENGINE-TRAP", reason: "trap".to_owned() }),
+            cut()
+        );
         let io = BodyError::Transport(Box::new(std::io::Error::other("reset")));
         assert_eq!(
             fault(io),

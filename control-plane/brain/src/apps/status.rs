@@ -191,6 +191,11 @@ impl<'a> View<'a> {
             let Some(placed) = target.get(id) else { continue };
             let host = self.fleet.hosts().get(host_id);
             let name = host.and_then(Host::name).map_or_else(|| host_id.to_string(), str::to_owned);
+            if plan.leaves(host_id, id) {
+                // Not one of those that are wanted, though it may serve.
+                tally.pending.push(format!("it leaves host {name} once it is ready elsewhere"));
+                continue;
+            }
             // An actor has several reports while one revision takes over from another.
             let report = host.and_then(|host| host.inventory.as_ref()).and_then(|inventory| {
                 inventory.actors.iter().find(|report| report.id == *id && report.spec == spec)

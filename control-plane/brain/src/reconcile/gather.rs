@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_planner::{About, Desired, HostView, Observed, Placed, Wanted, What};
 use wattle_types::time::Millis;
-use wattle_types::{ActorId, ActorState, AppName, Inventory, Owner, Part};
+use wattle_types::{ActorId, ActorState, AppName, Applied, Inventory, Owner, Part};
 
 use crate::effect::Alarm;
 use crate::fleet::{Fleet, Host};
 use crate::mirror::{At, Mirror, Stated, Told};
+
+use super::departures::Departures;
 
 /// Everything deployed, and what must be left alone because nobody can say what it should be.
 pub(super) fn desired(mirror: &Mirror, alarms: &mut BTreeSet<Alarm>) -> Desired {
@@ -57,26 +59,42 @@ pub(super) fn may_end(id: &ActorId, mirror: &Mirror) -> bool {
 }
 
 /// Every host that was told something, or that can be told something.
-pub(super) fn observed(now: Millis, mirror: &Mirror, fleet: &Fleet) -> Observed {
+pub(super) fn observed(
+    now: Millis,
+    mirror: &Mirror,
+    fleet: &Fleet,
+    departures: &Departures,
+) -> Observed {
     let views = fleet.hosts().iter().filter_map(|(id, host)| {
         let told = mirror.assignments.get(id);
-        (told.is_some() || host.inventory.is_some()).then(|| (*id, view(now, host, told)))
+        let view = || view(now, host, told, departures.overdue(now, id));
+        (told.is_some() || host.inventory.is_some()).then(|| (*id, view()))
     });
     views.collect()
 }
 
-fn view(now: Millis, host: &Host, told: Option<&At<Told>>) -> HostView {
+fn view(now: Millis, host: &Host, told: Option<&At<Told>>, overdue: BTreeSet<ActorId>) -> HostView {
     let inventory = host.inventory.as_deref();
-    let ready = inventory.iter().flat_map(|inventory| &inventory.actors);
+    let told = told.and_then(|at| at.value.as_ref());
     HostView {
         status: host.status(now),
         about: inventory.map(about),
-        assigned: told.and_then(|at| at.value.as_ref()).map(entries).unwrap_or_default(),
-        ready: ready
-            .filter(|report| report.state == ActorState::Ready)
-            .map(|report| report.id.clone())
-            .collect(),
+        assigned: told.map(entries).unwrap_or_default(),
+        ready: inventory.zip(told).map(|(said, told)| ready(said, told)).unwrap_or_default(),
+        overdue,
     }
+}
+
+/// What is ready of what a host was told, once it follows that. Before, what it says to be ready
+/// may be what it was to end and has to start again.
+fn ready(inventory: &Inventory, told: &Told) -> BTreeSet<ActorId> {
+    let follows = |applied: Applied| told.assignment.generation <= applied.generation;
+    if !inventory.applied.is_some_and(follows) {
+        return BTreeSet::new();
+    }
+    let named: BTreeSet<&ActorId> = told.assignment.entries.iter().map(|entry| &entry.id).collect();
+    let ready = inventory.actors.iter().filter(|report| report.state == ActorState::Ready);
+    ready.map(|report| &report.id).filter(|id| named.contains(id)).cloned().collect()
 }
 
 fn about(inventory: &Inventory) -> About {

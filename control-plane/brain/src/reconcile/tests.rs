@@ -83,6 +83,83 @@ fn a_draining_host_is_emptied_and_what_ran_there_runs_elsewhere() {
     assert_eq!(world.told(1).as_deref(), Some("api=2 web=1"));
 }
 
+const IN_Z0: &str = "{type: spreadscaler, properties: {instances: 1, spread: \
+                     [{name: s, requirements: {zone: z0}}]}}";
+const IN_Z1: &str = "{type: spreadscaler, properties: {instances: 1, spread: \
+                     [{name: s, requirements: {zone: z1}}]}}";
+
+/// `web` goes from the first host to the second, where it does not become ready.
+fn moving() -> World {
+    let mut world = World::leading(2);
+    world.put_and_deploy("shop", "v1", &[("web", IN_Z0)]);
+    world.run(2_000);
+    world.hosts.get_mut(&1).unwrap().fails.push("web".to_owned());
+    world.put_and_deploy("shop", "v2", &[("web", IN_Z1)]);
+    world.run(2_000);
+    assert_eq!([0, 1].map(|host| world.told(host).unwrap()), ["web=1", "web=1"]);
+    world
+}
+
+#[test]
+fn what_moves_ends_where_it_was_once_the_inventory_says_that_it_is_ready() {
+    let mut world = moving();
+    world.report(1, |actors| actors[0].state = wattle_types::ActorState::Starting);
+    world.run(1_200);
+    let status = world.status("shop");
+    assert_eq!(status.components[0].hosts, [(host(1), 0)], "{status:?}");
+    assert_eq!(
+        status.message,
+        "web: it leaves host h0 once it is ready elsewhere; host h1 is starting it"
+    );
+    world.batches.clear();
+    world.run(8_000);
+    assert!(world.batches.iter().all(|batch| batch.len() == 1), "nothing happens meanwhile");
+    world.report(1, |actors| actors[0].state = wattle_types::ActorState::Ready);
+    // The next beat names the inventory, which is asked for and wakes the planner.
+    world.run(1_200);
+    assert_eq!([0, 1].map(|host| world.told(host).unwrap()), ["", "web=1"]);
+    world.batches.clear();
+    world.run(30_000);
+    assert!(world.batches.iter().all(|batch| batch.len() == 1), "only renewals");
+    assert_eq!(world.status("shop").kind, crate::apps::StatusKind::Deployed);
+}
+
+#[test]
+fn what_moves_does_not_wait_for_ever() {
+    let mut world = moving();
+    world.run(290_000);
+    assert_eq!(world.told(0).as_deref(), Some("web=1"));
+    world.run(20_000);
+    assert_eq!([0, 1].map(|host| world.told(host).unwrap()), ["", "web=1"]);
+}
+
+#[test]
+fn what_is_undeployed_during_a_move_ends_at_once_everywhere() {
+    let mut world = moving();
+    undeploy(&mut world, "shop");
+    assert_eq!([0, 1].map(|host| world.told(host).unwrap()), ["", ""]);
+}
+
+#[test]
+fn what_was_ready_before_it_was_told_to_come_back_is_not_taken_for_ready() {
+    let mut world = World::leading(2);
+    world.put_and_deploy("shop", "v1", &[("web", IN_Z0)]);
+    world.run(2_000);
+    // The first host ended it, is told to run it again, and still says what it said before.
+    world.put_and_deploy("shop", "v2", &[("web", IN_Z1)]);
+    world.run(4_000);
+    let web = world.hosts[&1].inventory.actors.clone();
+    world.hosts.get_mut(&0).unwrap().obeys = false;
+    world.report(0, |actors| actors.clone_from(&web));
+    world.run(1_500);
+    world.put_and_deploy("shop", "v3", &[("web", IN_Z0)]);
+    world.run(2_000);
+    assert_eq!([0, 1].map(|host| world.told(host).unwrap()), ["web=1", "web=1"]);
+    world.hosts.get_mut(&0).unwrap().obeys = true;
+    world.run(2_000);
+    assert_eq!([0, 1].map(|host| world.told(host).unwrap()), ["web=1", ""]);
+}
+
 #[test]
 fn the_end_of_more_than_half_is_marked() {
     let parts = [("a", DAEMON), ("b", DAEMON), ("c", DAEMON), ("d", DAEMON)];

@@ -54,7 +54,7 @@ impl World {
         let count = writes.len();
         let outcome = self.put_to_store(&Ask::Batch(writes));
         if before < self.store.last_seq() {
-            self.law.accepted(self.now, from.life, self.store.since(before));
+            self.law.accepted(self.now, from.life, self.store.since(before), &self.hosts);
             self.pump_all();
         } else if is_deposed && outcome == Outcome::Conflict {
             self.law.refused_deposed(count);

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use wattle_types::{ActorId, Assignment, HostId, Key, Lease, Owner, stored};
+use wattle_planner::{Desired, What};
+use wattle_types::{ActorId, Assignment, Entry, HostId, Key, Lease, Owner, stored};
 
 use super::known::{Fact, read};
+use super::leaving::Before;
 use super::{Law, Property};
 use crate::findings::Finding;
+use crate::hosts::Host;
 use crate::network::AFTERMATH_MS;
 use crate::store::{Message, Write};
 
 impl Law {
     /// The store has taken these messages, all sent by the process `writer`.
-    pub(crate) fn accepted(&mut self, now: u64, writer: u64, messages: &[Message]) {
+    pub(crate) fn accepted(&mut self, now: u64, writer: u64, messages: &[Message], hosts: &[Host]) {
         self.counts.commits += 1;
         let mut facts = Vec::new();
         for message in messages {
@@ -30,7 +33,7 @@ impl Law {
         if let Err(message) = self.check_lease(writer, &lease, messages.len()) {
             return self.breaks(Property::Fenced, now, message);
         }
-        let mut told = BTreeSet::new();
+        let (mut told, mut before) = (BTreeSet::new(), Before::new());
         for fact in facts {
             let verdict = match &fact {
                 Fact::Lease(_) | Fact::Spec(_) => Ok(()),
@@ -50,6 +53,8 @@ impl Law {
                 Fact::Owner(id, owner) => self.check_owner(id, owner),
                 Fact::Assignment(assignment) => {
                     told.insert(assignment.host);
+                    let was = self.known.assignments.get(&assignment.host);
+                    before.extend(was.map(|was| (was.host, was.clone())));
                     self.check_assignment(&lease, assignment)
                 }
             };
@@ -58,9 +63,10 @@ impl Law {
             }
             self.known.take(fact);
         }
-        if let Err((property, message)) = self.check_state(now, writer, &told) {
+        if let Err((property, message)) = self.check_state(now, writer, &told, &before) {
             self.breaks(property, now, message);
         }
+        self.count_moves(&told, &before, hosts);
     }
 
     fn check_lease(&mut self, writer: u64, lease: &Lease, messages: usize) -> Result<(), String> {
@@ -132,6 +138,7 @@ impl Law {
         now: u64,
         writer: u64,
         told: &BTreeSet<HostId>,
+        before: &Before,
     ) -> Result<(), (Property, String)> {
         for head in self.known.heads.values() {
             let deployed = self.known.deployed(head);
@@ -148,9 +155,11 @@ impl Law {
                 }
             }
         }
+        let desired = self.known.desired();
+        self.check_double(told, before, &desired)?;
         for host in told {
-            self.check_host(host)?;
-            let lacks = self.lacks_labels(host);
+            self.check_host(host, before, &desired)?;
+            let lacks = self.lacks_labels(host, before, &desired);
             // A batch may have been on its way for as long as messages take at worst.
             let seen = self.seen.get(&(writer, *host));
             let unheard = seen.is_none_or(|since| now < since + AFTERMATH_MS);
@@ -166,8 +175,12 @@ impl Law {
         Ok(())
     }
 
-    fn check_host(&self, host: &HostId) -> Result<(), (Property, String)> {
-        let desired = self.known.desired();
+    fn check_host(
+        &self,
+        host: &HostId,
+        before: &Before,
+        desired: &Desired,
+    ) -> Result<(), (Property, String)> {
         let (Some(facts), Some(told)) = (self.hosts.get(host), self.known.assignments.get(host))
         else {
             return Err((Property::Constraints, format!("{host} is told something and unknown")));
@@ -185,24 +198,30 @@ impl Law {
             let Some(wanted) = desired.actors.get(id) else {
                 return broken(format!("{host} is told {id}, which no application wants"));
             };
-            if wanted.what != wattle_planner::What::Run(entry.spec) {
+            let leaves = || self.may_leave(host, entry, before, desired);
+            if wanted.what != What::Run(entry.spec) && !leaves() {
                 return broken(format!("{host} is told {id} in a revision that is not deployed"));
             }
         }
         Ok(())
     }
 
-    /// Something the host is told whose requirements it does not meet.
-    fn lacks_labels(&self, host: &HostId) -> Option<ActorId> {
-        let (facts, told) = (self.hosts.get(host)?, self.known.assignments.get(host)?);
-        let desired = self.known.desired();
-        let has = |(key, value): (&String, &String)| facts.labels.get(key) == Some(value);
-        let fits = |id: &ActorId| {
-            let spread =
-                desired.actors.get(id).map(|wanted| &wanted.scaler.spread[..]).unwrap_or_default();
-            spread.is_empty() || spread.iter().any(|spread| spread.requirements.iter().all(has))
+    /// Something the host is told, not only until it leaves, whose requirements it does not meet.
+    fn lacks_labels(&self, host: &HostId, before: &Before, desired: &Desired) -> Option<ActorId> {
+        let told = self.known.assignments.get(host)?;
+        let lacks = |entry: &&Entry| {
+            !self.fits(host, &entry.id, desired) && !self.may_leave(host, entry, before, desired)
         };
-        told.entries.iter().find(|entry| !fits(&entry.id)).map(|entry| entry.id.clone())
+        told.entries.iter().find(lacks).map(|entry| entry.id.clone())
+    }
+
+    /// Whether the host has the labels that some spread of this actor requires.
+    pub(super) fn fits(&self, host: &HostId, id: &ActorId, desired: &Desired) -> bool {
+        let Some(facts) = self.hosts.get(host) else { return false };
+        let has = |(key, value): (&String, &String)| facts.labels.get(key) == Some(value);
+        let spread =
+            desired.actors.get(id).map(|wanted| &wanted.scaler.spread[..]).unwrap_or_default();
+        spread.is_empty() || spread.iter().any(|spread| spread.requirements.iter().all(has))
     }
 
     /// Whether these come from somebody who led and does not any more.

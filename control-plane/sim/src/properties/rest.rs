@@ -56,6 +56,9 @@ impl World {
         if let Err(broken) = check(&plan, &desired, &observed) {
             return Some(broken.to_string());
         }
+        if !plan.leaving.is_empty() {
+            return Some(format!("still leaves: {:?}", plan.leaving));
+        }
         self.hosts.iter().filter(|host| host.running.is_some()).find_map(|host| {
             let (wanted, told) = (plan.target.get(&host.id), &observed[&host.id].assigned);
             (wanted != Some(told))
@@ -75,7 +78,8 @@ impl World {
                 reserved: 0,
             };
             let assigned = self.law.known.assignments.get(&host.id).map(placed).unwrap_or_default();
-            let view = HostView { status, about: Some(about), assigned, ready: BTreeSet::new() };
+            let (ready, overdue) = (host.serving().cloned().collect(), BTreeSet::new());
+            let view = HostView { status, about: Some(about), assigned, ready, overdue };
             observed.insert(host.id, view);
         }
         observed

@@ -133,21 +133,21 @@ impl Frame {
         let (mut code, mut message) = ("", "");
         let mut seen = Seen::default();
         for _ in 0..from.map()? {
-            let name = from.str()?;
+            let name = from.name()?;
             let from = &mut from;
             let number = match name {
-                "v" => 0,
-                "by" => 1,
-                "kind" => 2,
-                "stream" => 3,
-                "seq" => 4,
-                "data" => 5,
-                "end" => 6,
-                "trailers" => 7,
-                "code" => 8,
-                "message" => 9,
-                "limit" => 10,
-                "credit" => 11,
+                b"v" => 0,
+                b"by" => 1,
+                b"kind" => 2,
+                b"stream" => 3,
+                b"seq" => 4,
+                b"data" => 5,
+                b"end" => 6,
+                b"trailers" => 7,
+                b"code" => 8,
+                b"message" => 9,
+                b"limit" => 10,
+                b"credit" => 11,
                 _ => {
                     from.skip()?;
                     continue;

@@ -163,7 +163,7 @@ impl Connection {
         payload: Bytes,
         within: Duration,
     ) -> Result<async_nats::Message, RequestError> {
-        let mut pending = self.inner.replies.expect_one();
+        let pending = self.inner.replies.expect_one();
         let respond = Some(self.reply_subject(pending.number()));
         tokio::time::timeout(within, async {
             self.publish_raw(subject, respond, headers, payload).await?;
@@ -203,6 +203,12 @@ impl Connection {
 
     /// Where the answer to our request of that number reaches us.
     pub(crate) fn reply_subject(&self, number: u64) -> async_nats::Subject {
-        format!("{}{number}", self.inner.reply_prefix).into()
+        use std::fmt::Write as _;
+
+        let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut text = String::with_capacity(self.inner.reply_prefix.len() + digits);
+        text.push_str(&self.inner.reply_prefix);
+        write!(text, "{number}").expect("a text can be written to");
+        text.into()
     }
 }

@@ -12,10 +12,11 @@ use wattle_types::{HostId, stored};
 use super::ask::{contents, numbers};
 use super::call::{Call, lost};
 use super::heads::{self, Following, HttpBody};
-use super::incoming::{self, Incoming};
+use super::incoming::{GoingOn, Incoming};
 use super::{Content, StreamFault, after};
 use crate::call::frame::By;
 use crate::call::{Beside, CallBody, CallReply, CallRequest, Limits, NotBegun, Outcome, ReplyBody};
+use crate::subject::hosts;
 use crate::wire::WireError;
 use crate::{Connection, Message, ReplyTo};
 
@@ -75,11 +76,13 @@ impl Connection {
         };
         let partial = matches!(&request.body, CallBody::Http(http) if !http.end);
         let follows = partial || !beside.is_whole();
-        let deadline = after(Duration::from_millis(request.remaining_ms));
-        let call = match &answering.call {
+        // Whoever is pinned to a reply subject need not say it again.
+        request.caller.host = request.caller.host.or(answering.caller);
+        let going_on = match &answering.call {
             Some(call) if follows => {
                 call.will_read(&numbers(partial, &beside), 0);
-                Some(call.clone())
+                let until = after(Duration::from_millis(request.remaining_ms));
+                Some(GoingOn { call: call.clone(), until, sends: None })
             }
             None if follows => {
                 let why = "what follows a call needs a reply subject of this lattice";
@@ -90,22 +93,22 @@ impl Connection {
         let streams = match &mut request.body {
             CallBody::Http(http) => {
                 let body = std::mem::take(&mut http.body);
-                let content = match &call {
-                    Some(call) => Incoming::going_on(body, call, 0, deadline, None),
+                let content = match &going_on {
+                    Some(going_on) => going_on.stream(body, 0),
                     None => {
                         Incoming::whole(body, heads::trailers(std::mem::take(&mut http.trailers)))
                     }
                 };
                 vec![content.boxed_unsync()]
             }
-            CallBody::Invoke(_) => contents(beside.streams, call.as_ref(), deadline, None),
+            CallBody::Invoke(_) => contents(beside.streams, going_on.as_ref()),
             CallBody::Describe => Vec::new(),
         };
-        if let (CallBody::Invoke(invoke), Some(call)) = (&mut request.body, &call)
+        if let (CallBody::Invoke(invoke), Some(going_on)) = (&mut request.body, going_on)
             && beside.rest != 0
         {
             let first = std::mem::take(&mut invoke.args);
-            match incoming::value(call, first, beside.rest, deadline).await {
+            match going_on.value(first, beside.rest).await {
                 Ok(args) => invoke.args = args,
                 Err(fault) => {
                     let reason = match fault {
@@ -128,7 +131,7 @@ impl Connection {
             let call = Call::new(calls.clone(), By::Callee, name, caller, credit != 0);
             Some(calls.register(call))
         });
-        let caller = to.as_ref().and_then(|to| to.who(self.names())?.parse().ok());
+        let caller = to.as_ref().and_then(|to| hosts::read(to.who(self.names())?));
         Answering { connection: self.clone(), limits: *limits, to, caller, call, credit }
     }
 }

@@ -7,9 +7,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 
-use super::call::Call;
 use super::heads::{self, Following, HttpBody};
-use super::incoming::{self, Incoming};
+use super::incoming::{GoingOn, Incoming};
 use super::outgoing::Sends;
 use super::window::WINDOW_MIN;
 use super::{Content, StreamFault, after};
@@ -18,7 +17,7 @@ use crate::call::{
     Beginning, Beside, CallBody, CallReply, CallRequest, Limits, Outcome, ReplyBody, ReplyHead,
     described,
 };
-use crate::connection::replies::Pending;
+use crate::connection::replies::PendingHead;
 use crate::wire::WireError;
 use crate::{Connection, RequestError, Subject};
 
@@ -56,6 +55,10 @@ impl Connection {
         if self.calls().hears_frames() {
             beside.credit = WINDOW_MIN;
         }
+        if request.caller.host == self.host() {
+            // The reply subject says it.
+            request.caller.host = None;
+        }
         let head = encode(&request, &mut beside, &mut following, limits)?;
         let sends = if following.is_empty() {
             None
@@ -69,10 +72,10 @@ impl Connection {
             let to = self.names().subject(subject);
             self.publish_raw(to, respond, async_nats::HeaderMap::new(), head).await?;
             unanswered.sent = true;
-            pending.message().await
+            pending.head().await
         };
         let answered = tokio::time::timeout_at(deadline, answer).await;
-        let message = match answered.map_err(|_| RequestError::TimedOut { within }) {
+        let answer = match answered.map_err(|_| RequestError::TimedOut { within }) {
             Ok(Err(error)) if !error.may_have_arrived() => {
                 unanswered.sent = false;
                 sends.into_iter().for_each(Sends::refused);
@@ -81,8 +84,11 @@ impl Connection {
             answered => answered??,
         };
         unanswered.sent = false;
-        let head = CallReply::decode_head(&message.payload, limits).map_err(unreadable)?;
-        self.read(head, message.reply, &pending, sends, beside.credit, deadline, limits).await
+        let head = CallReply::decode_head(&answer.payload, limits).map_err(unreadable)?;
+        if sends.is_none() && head.is_whole() {
+            pending.is_over();
+        }
+        self.read(head, answer.there, &pending, sends, beside.credit, deadline, limits).await
     }
 
     /// Makes streams of a request known before it is sent, and sends them as they are read.
@@ -103,7 +109,7 @@ impl Connection {
     fn frames_to_callee(&self, subject: &Subject, number: u64) -> Option<async_nats::Subject> {
         let Subject::Call { host, .. } = subject else { return None };
         let calls = self.calls();
-        Some(calls.frames_to(&host.to_string(), &calls.name_of(number)))
+        Some(calls.frames_to(host, &calls.name_of(number)))
     }
 
     /// Takes an answer's head, and what goes on beside it.
@@ -112,7 +118,7 @@ impl Connection {
         &self,
         head: ReplyHead,
         there: Option<async_nats::Subject>,
-        pending: &Pending,
+        pending: &PendingHead,
         sends: Option<Sends>,
         granted: u64,
         deadline: Instant,
@@ -123,25 +129,24 @@ impl Connection {
             sends.into_iter().for_each(Sends::refused);
             return Ok(Exchanged { reply, streams: Vec::new() });
         }
-        let partial = matches!(&reply.outcome, Outcome::Ok(ReplyBody::Http(http)) if !http.end);
-        let call = if partial || !beside.is_whole() {
+        let partial = reply.has_open_body();
+        let going_on = if partial || !beside.is_whole() {
             self.calls().bulk().await?;
             let call = self.calls().beside(pending.number(), None).ok_or(RequestError::Closed)?;
-            if let Some(there) = there.filter(|there| is_for(&call, there)) {
+            if let Some(there) = there.filter(|there| self.calls().takes_frames(there, &call.name)) {
                 call.found(&there);
             }
             call.will_read(&numbers(partial, &beside), granted);
-            Some(call)
+            Some(GoingOn { call, until: deadline, sends: sends.map(Arc::new) })
         } else {
             None
         };
-        let sends = sends.map(Arc::new);
         let mut streams = Vec::new();
         match &mut reply.outcome {
             Outcome::Ok(ReplyBody::Http(http)) => {
                 let body = std::mem::take(&mut http.body);
-                let content = match &call {
-                    Some(call) => Incoming::going_on(body, call, 0, deadline, sends),
+                let content = match &going_on {
+                    Some(going_on) => going_on.stream(body, 0),
                     None => {
                         Incoming::whole(body, heads::trailers(std::mem::take(&mut http.trailers)))
                     }
@@ -149,14 +154,14 @@ impl Connection {
                 streams.push(content.boxed_unsync());
             }
             Outcome::Ok(ReplyBody::Value(value)) => {
-                streams = contents(beside.streams, call.as_ref(), deadline, sends.as_ref());
-                if let Some(call) = call.filter(|_| beside.rest != 0) {
+                streams = contents(beside.streams, going_on.as_ref());
+                if let Some(going_on) = going_on.filter(|_| beside.rest != 0) {
                     let first = std::mem::take(value);
                     if limits.value_bytes_max as u64 <= beside.rest {
                         let reason = format!("a result of more than {} bytes", beside.rest);
                         return Err(RequestError::Unreadable { reason });
                     }
-                    let whole = incoming::value(&call, first, beside.rest, deadline).await;
+                    let whole = going_on.value(first, beside.rest).await;
                     *value = whole.map_err(lost_answer)?;
                 }
                 if describes {
@@ -224,24 +229,16 @@ pub(super) fn numbers(body: bool, beside: &Beside) -> Vec<u8> {
 /// The streams that accompany a value.
 pub(super) fn contents(
     streams: Vec<Beginning>,
-    call: Option<&Arc<Call>>,
-    deadline: Instant,
-    sends: Option<&Arc<Sends>>,
+    going_on: Option<&GoingOn>,
 ) -> Vec<Content> {
     let content = |(number, Beginning { data, end }): (u8, Beginning)| {
-        let content = match call.filter(|_| !end) {
-            Some(call) => Incoming::going_on(data, call, number, deadline, sends.cloned()),
+        let content = match going_on.filter(|_| !end) {
+            Some(going_on) => going_on.stream(data, number),
             None => Incoming::whole(data, http::HeaderMap::new()),
         };
         content.boxed_unsync()
     };
     (0..REST).zip(streams).map(content).collect()
-}
-
-/// Whether an address takes frames of this call.
-fn is_for(call: &Call, there: &str) -> bool {
-    let name = there.strip_suffix(".s").and_then(|there| call.calls.name_in(there));
-    name == Some(&*call.name)
 }
 
 fn unreadable(error: WireError) -> RequestError {

@@ -53,7 +53,7 @@ struct State {
     head_is_due: bool,
     /// The other side can be asked whether it is still there, also while no stream is open.
     answers_pings: bool,
-    /// None: not yet, and it may well not have taken the call.
+    /// None: not yet. A callee may well not have taken the call.
     heard: Option<Instant>,
 }
 
@@ -102,7 +102,7 @@ impl Call {
             outgoing: Vec::new(),
             head_is_due: side == By::Caller,
             answers_pings,
-            heard: (side == By::Callee).then(Instant::now),
+            heard: None,
         };
         let (here, there) = (OnceLock::new(), OnceLock::new());
         let (name, state, gone) = (name.into(), Mutex::new(state), CancellationToken::new());
@@ -378,12 +378,16 @@ impl Call {
     /// Once in a while: asks whether the other side is still there if it has been silent, and
     /// repeats what may have been lost.
     pub(super) fn tick(&self, now: Instant) {
-        let state = self.state();
+        let mut state = self.state();
         let reads = |inbox: &&Inbox| !inbox.ended && !inbox.closed;
         let sends = |outlet: &Outlet| !outlet.done && outlet.stopped.is_none();
         let waits = state.answers_pings
             || state.incoming.iter().any(|inbox| reads(&inbox))
             || state.outgoing.iter().any(sends);
+        if self.side == By::Callee {
+            // The call itself was the first sign of life.
+            state.heard.get_or_insert(now);
+        }
         let Some(heard) = state.heard else { return };
         let silent = now.saturating_duration_since(heard);
         if !waits || silent < PING_AFTER {
@@ -458,7 +462,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         state.incoming.iter_mut().for_each(|inbox| inbox.close(&self.calls));
-        self.calls.forget(self.side, &self.name);
+        self.calls.forget(self);
     }
 }
 

@@ -13,6 +13,7 @@ use async_nats::message::OutboundMessage;
 use async_nats::{Message, StatusCode, Subject};
 use futures::FutureExt as _;
 use tokio::sync::OnceCell;
+use wattle_types::HostId;
 
 use super::bulk::Bulk;
 use super::call::Call;
@@ -103,16 +104,25 @@ impl Calls {
         format!("{}{name}.s", self.own_prefix).into()
     }
 
-    /// Where frames of that call reach `who`.
-    pub(super) fn frames_to(&self, who: &str, name: &str) -> Subject {
-        format!("{}{who}.{name}.s", self.replies_prefix).into()
+    /// Where frames of that call reach a host.
+    pub(super) fn frames_to(&self, host: &HostId, name: &str) -> Subject {
+        format!("{}{host}.{name}.s", self.replies_prefix).into()
     }
 
     /// The name of the call that is answered at `reply`, if that is an address that takes frames.
     pub(super) fn name_in<'a>(&self, reply: &'a str) -> Option<&'a str> {
         let (_who, name) = reply.strip_prefix(&self.replies_prefix)?.split_once('.')?;
-        let (session, number) = name.split_once('.')?;
-        (is_token(session) && is_token(number)).then_some(name)
+        // Two tokens: what came in as an address has nothing but tokens.
+        let (_session, number) = name.split_once('.')?;
+        (!number.contains('.')).then_some(name)
+    }
+
+    /// Whether an address that somebody gave us is one for frames of that call, and for nothing
+    /// else.
+    pub(super) fn takes_frames(&self, there: &str, name: &str) -> bool {
+        let tail = there.strip_prefix(&self.replies_prefix).and_then(|tail| tail.strip_suffix(".s"));
+        let who = tail.and_then(|tail| tail.strip_suffix(name)?.strip_suffix('.'));
+        who.is_some_and(is_token)
     }
 
     fn table(&self, side: By) -> MutexGuard<'_, HashMap<Arc<str>, Weak<Call>>> {
@@ -137,8 +147,12 @@ impl Calls {
         self.table(side).get(name)?.upgrade()
     }
 
-    pub(super) fn forget(&self, side: By, name: &str) {
-        self.table(side).remove(name);
+    /// Ceases to know a call, unless another has its name by now.
+    pub(super) fn forget(&self, call: &Call) {
+        let mut table = self.table(call.side());
+        if table.get(&call.name).is_some_and(|known| std::ptr::eq(known.as_ptr(), call)) {
+            table.remove(&call.name);
+        }
     }
 
     /// Frames that belonged to no call, and frames that could not be read.
@@ -190,10 +204,7 @@ impl Calls {
                 return;
             }
         };
-        // Only the other side's own address for this call is one.
-        let there = message.reply.filter(|there| {
-            there.strip_suffix(".s").and_then(|there| self.name_in(there)) == Some(name)
-        });
+        let there = message.reply.filter(|there| self.takes_frames(there, name));
         let side = match frame.by {
             By::Caller => By::Callee,
             By::Callee => By::Caller,

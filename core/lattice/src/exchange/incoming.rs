@@ -36,15 +36,44 @@ impl Incoming {
         Self { first, trailers: (!trailers.is_empty()).then_some(trailers), rest: None }
     }
 
-    pub(super) fn going_on(
-        first: Bytes,
-        call: &Arc<Call>,
-        stream: u8,
-        deadline: Instant,
-        sends: Option<Arc<Sends>>,
-    ) -> Self {
-        let rest = Rest { call: call.clone(), stream, deadline, sleep: None, _sends: sends };
-        Self { first, trailers: None, rest: Some(rest) }
+}
+
+/// What follows a head that was read.
+pub(super) struct GoingOn {
+    pub(super) call: Arc<Call>,
+    pub(super) until: Instant,
+    pub(super) sends: Option<Arc<Sends>>,
+}
+
+impl GoingOn {
+    fn rest(&self, stream: u8) -> Rest {
+        let (call, _sends) = (self.call.clone(), self.sends.clone());
+        Rest { call, stream, deadline: self.until, sleep: None, _sends }
+    }
+
+    /// A stream that began with `first`.
+    pub(super) fn stream(&self, first: Bytes, stream: u8) -> Incoming {
+        Incoming { first, trailers: None, rest: Some(self.rest(stream)) }
+    }
+
+    /// A value that did not fit into its message, made whole again: `first` and exactly `more`
+    /// bytes.
+    pub(super) async fn value(&self, first: Bytes, more: u64) -> Result<Bytes, StreamFault> {
+        let mut rest = self.rest(REST);
+        let whole = first.len() as u64 + more;
+        let mut value = BytesMut::from(first);
+        loop {
+            match std::future::poll_fn(|cx| rest.poll_piece(cx)).await {
+                Piece::Data(data) => value.extend_from_slice(&data),
+                Piece::Trailers(_) => {}
+                Piece::End if value.len() as u64 == whole => return Ok(value.freeze()),
+                Piece::End => return Err(lost("the value has another length than was said")),
+                Piece::Fault(fault) => return Err(fault),
+            }
+            if whole < value.len() as u64 {
+                return Err(lost("the value is longer than was said"));
+            }
+        }
     }
 }
 
@@ -107,30 +136,5 @@ impl Body for Incoming {
         let mut hint = SizeHint::new();
         hint.set_lower(here);
         hint
-    }
-}
-
-/// A value that did not fit into its message, made whole again: `first` and exactly `more` bytes.
-pub(super) async fn value(
-    call: &Arc<Call>,
-    first: Bytes,
-    more: u64,
-    deadline: Instant,
-) -> Result<Bytes, StreamFault> {
-    let mut rest =
-        Rest { call: call.clone(), stream: REST, deadline, sleep: None, _sends: None };
-    let whole = first.len() as u64 + more;
-    let mut value = BytesMut::from(first);
-    loop {
-        match std::future::poll_fn(|cx| rest.poll_piece(cx)).await {
-            Piece::Data(data) => value.extend_from_slice(&data),
-            Piece::Trailers(_) => {}
-            Piece::End if value.len() as u64 == whole => return Ok(value.freeze()),
-            Piece::End => return Err(lost("the value has another length than was said")),
-            Piece::Fault(fault) => return Err(fault),
-        }
-        if whole < value.len() as u64 {
-            return Err(lost("the value is longer than was said"));
-        }
     }
 }

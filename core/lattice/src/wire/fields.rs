@@ -103,7 +103,7 @@ impl<'a> FieldReader<'a> {
     fn check_version(&self) -> Result<(), WireError> {
         let mut look = Self { rest: Reader::new(self.whole), ..*self };
         for _ in 0..look.map()? {
-            if look.str()? == "v" {
+            if look.name()? == b"v" {
                 let found = look.uint()?;
                 if found == u64::from(VERSION) {
                     return Ok(());
@@ -175,6 +175,19 @@ impl<'a> FieldReader<'a> {
 
     pub(crate) fn str(&mut self) -> Result<&'a str, WireError> {
         self.primitive(Reader::str)
+    }
+
+    /// The name of a field. Not looked at as text: whoever reads compares it with those it knows.
+    pub(crate) fn name(&mut self) -> Result<&'a [u8], WireError> {
+        let at = self.at();
+        if let Some(marker @ 0xa0..=0xbf) = self.whole.get(at) {
+            let end = at + 1 + usize::from(marker & 0x1f);
+            let name = self.whole.get(at + 1..end);
+            let name = name.ok_or_else(|| self.malformed("the bytes end within a name"))?;
+            self.go_to(end);
+            return Ok(name);
+        }
+        self.str().map(str::as_bytes)
     }
 
     pub(crate) fn uint(&mut self) -> Result<u64, WireError> {
@@ -295,11 +308,12 @@ impl Seen {
     pub(crate) fn once(
         &mut self,
         field: u8,
-        name: &str,
+        name: &[u8],
         reader: &FieldReader<'_>,
     ) -> Result<(), WireError> {
         let bit = 1 << field;
         if self.0 & bit != 0 {
+            let name = String::from_utf8_lossy(name);
             return Err(reader.malformed(format!("there are two of {name:?}")));
         }
         self.0 |= bit;

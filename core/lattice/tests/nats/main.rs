@@ -4,6 +4,7 @@ mod connection;
 mod data;
 mod exchange;
 mod follow;
+mod prefix;
 mod store;
 
 use std::time::Duration;

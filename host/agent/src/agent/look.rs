@@ -1,4 +1,5 @@
-//! Looking at our own assignment: when, and until what is read is as new as what we were told.
+//! Looking at our own assignment: when, and until what is read is as new as what we were told. And
+//! at the links and configuration of what it names.
 
 use std::collections::BTreeSet;
 
@@ -35,6 +36,12 @@ impl Agent {
         out.push(self.read_assignment());
     }
 
+    /// Looks at our assignment, and at everything else that may have changed unheard.
+    pub(super) fn look_at_all(&mut self, out: &mut Vec<Effect>) {
+        self.looks_at_all = true;
+        self.look(None, out);
+    }
+
     fn read_assignment(&self) -> Effect {
         Effect::Read { keys: BTreeSet::from([Key::Assign(self.config.host)]) }
     }
@@ -51,6 +58,10 @@ impl Agent {
         };
         self.on_looked(seq, now);
         let Reading::Value { bytes, .. } = reading else { return };
+        // Of a store that lost our assignment, that it has no links either is no information.
+        if std::mem::take(&mut self.looks_at_all) {
+            self.closures.look_at_all();
+        }
         let before = self.acceptance.epoch_max();
         let mut running = self.runs.targeted();
         running.extend(self.closures.imminent().cloned());

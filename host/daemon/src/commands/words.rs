@@ -53,6 +53,7 @@ pub(super) fn links(record: &LinkRecord) -> impl Iterator<Item = Link> {
         source_config: names(&target.source_config),
         target_config: names(&target.target_config),
         idempotent: target.idempotent,
+        replace: false,
     })
 }
 
@@ -64,7 +65,11 @@ fn field<T: std::str::FromStr<Err: Display>>(
     field: &'static str,
     raw: &str,
 ) -> Result<T, WrongField> {
-    raw.parse().map_err(|why: T::Err| WrongField { field, raw: raw.to_owned(), why: why.to_string() })
+    raw.parse().map_err(|why: T::Err| WrongField {
+        field,
+        raw: raw.to_owned(),
+        why: why.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -82,6 +87,7 @@ mod tests {
             source_config: vec!["a".to_owned()],
             target_config: vec!["b".to_owned()],
             idempotent: true,
+            replace: false,
         }
     }
 

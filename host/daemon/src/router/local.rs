@@ -37,7 +37,7 @@ impl Router {
                 let interface = invocation.callee.interface.clone();
                 let actor = ctx.actor.clone();
                 let called = self.invoke_here(&run, ctx, invocation).await;
-                called.map_err(|error| outcome::of_error(error, &actor, interface))
+                called.map_err(|error| outcome::of_error(&error, &actor, interface))
             }
             None => Box::pin(self.invoke_elsewhere(ctx, invocation, idempotent)).await,
         }
@@ -74,7 +74,7 @@ impl Router {
                 self.invoke_elsewhere(ctx, again, idempotent).await
             }
             called => called.map_err(|error| {
-                outcome::of_error(error, &ctx.actor, again.callee.interface.clone())
+                outcome::of_error(&error, &ctx.actor, again.callee.interface.clone())
             }),
         }
     }

@@ -11,6 +11,7 @@ use wattle_tasks::TraceContext;
 use wattle_types::{ActorId, Fingerprint, HostId};
 
 use super::Router;
+use crate::admission::Refusal;
 use crate::forward::{self, Asked, Mark, Next, TRIES_MAX};
 use crate::probe;
 use crate::rewind::Rewind;
@@ -29,6 +30,12 @@ pub(crate) struct Answer {
 impl From<CallReply> for Answer {
     fn from(reply: CallReply) -> Self {
         Self { reply, streams: Vec::new(), from: None }
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        CallReply::not_begun(refusal.reason, refusal.why).into()
     }
 }
 

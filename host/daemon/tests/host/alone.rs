@@ -98,4 +98,8 @@ async fn what_cannot_be_served_alone_is_refused_at_once() {
     assert!(matches!(core, StandaloneError::Untrusted(_)), "{core:?}");
     let not_http = start(sign(&guest("greet"), &issuer)).await;
     assert!(matches!(not_http, StandaloneError::NotHttp), "{not_http:?}");
+    let unlinked = start(sign(&guest("relay"), &issuer)).await;
+    assert_eq!(unlinked.code(), Some("WT-HOST-UNLINKED"));
+    let words = unlinked.to_string();
+    assert!(words.contains("wattle-test:echo/echo@0.1.0"), "{words}");
 }

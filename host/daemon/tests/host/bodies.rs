@@ -23,7 +23,7 @@ async fn far(guest: &str) -> (Lattice, Running, Running, ActorSpec) {
     until("the route is known", async || {
         (near.get("/nothing").await.0 == StatusCode::NOT_FOUND
             && near.get("/nothing").await.1 != "no application has this route (WT-HOST-NO-ROUTE)\n")
-        .then_some(())
+            .then_some(())
     })
     .await;
     (lattice, near, far, actor)
@@ -32,7 +32,8 @@ async fn far(guest: &str) -> (Lattice, Running, Running, ActorSpec) {
 /// A body that is not known to be long before it is read.
 fn pieces(count: usize, size: usize) -> impl http_body::Body<Data = Bytes, Error = std::io::Error> {
     let piece = Bytes::from(vec![b'p'; size]);
-    let trailers: HeaderMap = [("x-sum".parse().unwrap(), "9".parse().unwrap())].into_iter().collect();
+    let trailers: HeaderMap =
+        [("x-sum".parse().unwrap(), "9".parse().unwrap())].into_iter().collect();
     let frames = (0..count).map(move |_| Ok(Frame::data(piece.clone())));
     let frames = frames.chain([Ok(Frame::trailers(trailers))]);
     StreamBody::new(futures::stream::iter(frames))
@@ -95,7 +96,8 @@ async fn a_slow_reader_keeps_no_other_from_reading() {
 async fn http_between_linked_actors_streams_both_ways_here_and_elsewhere() {
     let (lattice, near, _far, streams) = far("streams").await;
     let mut relay = ActorSpec { id: "front".parse().unwrap(), ..streams.clone() };
-    relay.routes = vec![wattle_types::HttpRoute { host: Some("front.test".into()), path: "/".into() }];
+    relay.routes =
+        vec![wattle_types::HttpRoute { host: Some("front.test".into()), path: "/".into() }];
     let http = ["outgoing-handler"];
     lattice.link_as(&relay.id, "wasi", "http", &http, "default", "streams", false).await;
     let ask = async |path: &str, body: usize| {

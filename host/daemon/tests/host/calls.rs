@@ -62,6 +62,30 @@ async fn a_killed_host_costs_a_caller_nothing_when_another_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_full_host_has_no_room_for_is_done_by_another() {
+    let lattice = Lattice::start().await;
+    let (near, far) = (lattice.host("near").await, lattice.host("far").await);
+    let mut exerciser = spec("exerciser", &lattice.component("exerciser"), "/");
+    exerciser.limits.concurrency = Some(1);
+    let assigned = lattice.assign(&near, &[&exerciser]).await;
+    lattice.until_ready(&near, &assigned).await;
+    // Two instances with one place each.
+    let slow = || Request::get("/slow?times=200&ms=50").body(Full::default()).unwrap();
+    let _held = [kit::begin(near.addr, slow()).await, kit::begin(near.addr, slow()).await];
+    let echo = || Request::post("/echo").body(Full::from(vec![b'x'; 1 << 20])).unwrap();
+    let (status, _) = kit::send(near.addr, echo()).await.unwrap();
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "there is no other yet");
+    let assigned = lattice.assign(&far, &[&exerciser]).await;
+    lattice.until_ready(&far, &assigned).await;
+    let (status, text) = until("the other is known", async || {
+        let (status, text) = kit::send(near.addr, echo()).await.unwrap();
+        (status != StatusCode::SERVICE_UNAVAILABLE).then_some((status, text))
+    })
+    .await;
+    assert_eq!((status, text.len()), (StatusCode::OK, 1 << 20), "with its whole body");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_a_host_that_is_killed_is_told_long_before_the_deadline() {
     let lattice = Lattice::start().await;
     let (near, far) = (lattice.host("near").await, lattice.host("far").await);

@@ -1,6 +1,9 @@
 //! A lattice for one test: its own server, keys and trust, hosts that can be killed, and a leader
 //! that is the test itself.
 
+mod client;
+mod links;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,14 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use http::StatusCode;
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -23,7 +20,7 @@ use wattle_host::run::Host;
 use wattle_host::{HostConfig, RunError};
 use wattle_lattice::signal::Wake;
 use wattle_lattice::store::{StoreConfig, Write};
-use wattle_lattice::subject::{ControlSubject, HostOp};
+use wattle_lattice::subject::HostOp;
 use wattle_lattice::testing::NatsServer;
 use wattle_lattice::{Connection, Expect, RequestError, Store, Subject, WriteOutcome};
 use wattle_tasks::CancellationToken;
@@ -31,10 +28,11 @@ use wattle_trust::signed::{self, Context};
 use wattle_trust::{KeyPair, SignRequest, TrustFile, claims};
 use wattle_types::stored::{self, VERSION};
 use wattle_types::{
-    ActorId, ActorSpec, ActorState, Assignment, Entry, Epoch, Generation, HostId, HttpRoute, IdRecord,
-    Inventory, Key, LatticeId, Leadership, LinkRecord, LinkReport, LinkState, LinkTarget, Owner,
-    Role,
+    ActorSpec, ActorState, Assignment, Entry, Epoch, Generation, HostId, HttpRoute, IdRecord,
+    Inventory, Key, LatticeId, Leadership, Owner, Role,
 };
+
+pub(crate) use client::{begin, get, send};
 
 /// Everything that is waited for comes within this time, also on a machine busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -168,68 +166,6 @@ impl Lattice {
         let word = Leadership::new(self.id.clone(), "tests", 1, Epoch(epoch));
         let sealed = signed::seal(Context::Leader, &word.encode(), &self.controller);
         self.connection.publish(&Subject::Leader, sealed.into()).await.unwrap();
-    }
-
-    /// Asks for something in the words of the 1.x clients.
-    pub(crate) async fn command(&self, control: ControlSubject, body: Value) -> Value {
-        let subject = Subject::Control(control);
-        let asked = self.connection.request(&subject, body.to_string().into(), PATIENCE).await;
-        serde_json::from_slice(&asked.unwrap().payload).unwrap()
-    }
-
-    /// Links what `relay` imports to another actor, as an application's owner would: in place of
-    /// what was there.
-    pub(crate) async fn link(&self, source: &ActorId, target: &str, idempotent: bool) {
-        let interfaces = ["echo", "values", "streams"];
-        self.link_as(source, "wattle-test", "echo", &interfaces, "default", target, idempotent)
-            .await;
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "so many things make a link")]
-    pub(crate) async fn link_as(
-        &self,
-        source: &ActorId,
-        namespace: &str,
-        package: &str,
-        interfaces: &[&str],
-        name: &str,
-        target: &str,
-        idempotent: bool,
-    ) {
-        let target = LinkTarget {
-            target: target.parse().unwrap(),
-            interfaces: interfaces.iter().map(|interface| interface.parse().unwrap()).collect(),
-            idempotent,
-            source_config: Vec::new(),
-            target_config: Vec::new(),
-        };
-        let (namespace, package) = (namespace.parse().unwrap(), package.parse().unwrap());
-        let (name, owner) = (name.parse().unwrap(), Owner::App("shop".parse().unwrap()));
-        let record = LinkRecord::new(source.clone(), namespace, package, name, target, owner);
-        let seq = self.put(record.key(), stored::encode(&record)).await;
-        let relink = Subject::Relink { source: source.clone() };
-        self.connection.publish(&relink, Wake::new(seq).encode()).await.unwrap();
-    }
-
-    /// What the host says of the links of an actor, once it says what is waited for.
-    pub(crate) async fn until_linked(
-        &self,
-        host: &Running,
-        actor: &ActorId,
-        wanted: impl Fn(&[LinkReport]) -> bool,
-    ) -> Vec<LinkReport> {
-        until("the links are as they should be", async || {
-            let inventory = self.ask_inventory(host.id).await?;
-            let report = inventory.actors.into_iter().find(|report| report.id == *actor)?;
-            wanted(&report.links).then_some(report.links)
-        })
-        .await
-    }
-
-    /// Waits until all links of an actor lead to somebody who can be called.
-    pub(crate) async fn until_bound(&self, host: &Running, actor: &ActorId) {
-        let bound = |report: &LinkReport| report.state == LinkState::Bound;
-        self.until_linked(host, actor, |links| !links.is_empty() && links.iter().all(bound)).await;
     }
 
     pub(crate) async fn put(&self, key: Key, value: Vec<u8>) -> u64 {
@@ -397,35 +333,4 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-}
-
-pub(crate) async fn get(addr: SocketAddr, target: &str) -> (StatusCode, String) {
-    send(addr, Request::get(target).body(Full::default()).unwrap()).await.unwrap()
-}
-
-/// The whole answer to a request, on a connection of its own.
-pub(crate) async fn send(
-    addr: SocketAddr,
-    request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, String), Box<dyn std::error::Error>> {
-    let response = begin(addr, request).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
-}
-
-/// The head of the answer; its body goes on arriving.
-pub(crate) async fn begin<B>(
-    addr: SocketAddr,
-    mut request: Request<B>,
-) -> Result<Response<Incoming>, Box<dyn std::error::Error>>
-where
-    B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
-{
-    let stream = TcpStream::connect(addr).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let host = addr.to_string().parse()?;
-    request.headers_mut().entry(http::header::HOST).or_insert(host);
-    Ok(tokio::time::timeout(PATIENCE, sender.send_request(request)).await??)
 }

@@ -37,9 +37,8 @@ async fn a_link_that_is_put_by_hand_is_followed_until_it_is_deleted() {
     let lattice = Lattice::start().await;
     let (host, relay) = started(&lattice).await;
     let put = async |body| lattice.command(ControlSubject::LinkPut, body).await;
-    let listed = async || {
-        lattice.command(ControlSubject::LinkGet, json!(null)).await["response"].clone()
-    };
+    let listed =
+        async || lattice.command(ControlSubject::LinkGet, json!(null)).await["response"].clone();
     assert_eq!(listed().await, json!([]));
 
     assert_eq!(put(link("first", &ALL)).await["success"], true);
@@ -65,7 +64,8 @@ async fn a_link_that_is_put_by_hand_is_followed_until_it_is_deleted() {
     })
     .await;
     assert_eq!(put(link("second", &ALL)).await["success"], true);
-    until("the other is called", async || (host.get("/who").await.1 == "second").then_some(())).await;
+    until("the other is called", async || (host.get("/who").await.1 == "second").then_some(()))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +91,10 @@ async fn a_link_is_turned_without_a_lost_call() {
     let answers = client.await.unwrap();
     let told: BTreeSet<(u16, String)> =
         answers.into_iter().map(|(status, text)| (status.as_u16(), text)).collect();
-    assert!(told.is_subset(&[(200, "first".to_owned()), (200, "second".to_owned())].into()), "{told:?}");
+    assert!(
+        told.is_subset(&[(200, "first".to_owned()), (200, "second".to_owned())].into()),
+        "{told:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,8 @@ impl Two {
         let lattice = Lattice::start().await;
         let (near, far) = (lattice.host("near").await, lattice.host("far").await);
         let relay = spec("relay", &lattice.component("relay"), "/");
-        let echo = ActorSpec { routes: Vec::new(), ..spec("echo", &lattice.component("echo"), "/") };
+        let echo =
+            ActorSpec { routes: Vec::new(), ..spec("echo", &lattice.component("echo"), "/") };
         let two = Self { lattice, near, far, relay, echo };
         two.lattice.link(&two.relay.id, "echo", false).await;
         two.run(&two.near, &[&two.relay]).await;
@@ -124,13 +125,42 @@ async fn an_actor_is_told_what_went_wrong_as_its_types_allow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_too_large_fails_its_call_and_nothing_else() {
+    let two = Two::start().await;
+    for place in ["elsewhere", "here"] {
+        assert_eq!(two.near.get("/huge?n=1000000").await, ok("1000000"), "{place}");
+        // Its memory bounds it here, and what one value may have elsewhere.
+        let (status, text) = two.near.get("/huge?n=67108864").await;
+        assert_eq!(status, StatusCode::BAD_GATEWAY, "{place}: {text}");
+        assert_eq!(two.near.get("/greet?name=x").await, ok("Hello, x!"), "{place}");
+        two.run(&two.near, &[&two.echo, &two.relay]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_when_nats_is_lost_is_told_so_and_the_next_call_goes_through() {
+    let mut two = Two::start().await;
+    let addr = two.near.addr;
+    let call = tokio::spawn(async move { kit::get(addr, "/sleep?ms=25000").await });
+    assert_eq!(busy(&two.lattice).await, two.far.id);
+    two.lattice.nats.kill();
+    let told = tokio::time::timeout(Duration::from_secs(10), call).await;
+    let (status, text) = told.expect("told long before the deadline").unwrap();
+    assert_eq!(status, StatusCode::BAD_GATEWAY, "{text}");
+    assert!(text.contains("WT-ENGINE-CALLEE-UNKNOWN"), "{text}");
+    two.lattice.nats.restart();
+    until("calls go through again", async || {
+        (two.near.get("/greet?name=x").await == ok("Hello, x!")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_circle_of_calls_ends_at_the_bound() {
     let two = Two::start().await;
     two.lattice.link(&two.relay.id, "relay", false).await;
-    until("it calls itself", async || {
-        (two.near.get("/deep?n=4").await == ok("4")).then_some(())
-    })
-    .await;
+    until("it calls itself", async || (two.near.get("/deep?n=4").await == ok("4")).then_some(()))
+        .await;
     let (status, text) = two.near.get("/deep?n=20").await;
     assert_eq!(status, StatusCode::BAD_GATEWAY, "{text}");
     assert_eq!(two.near.get("/deep?n=4").await, ok("4"), "nothing of it is left");
@@ -155,11 +185,14 @@ async fn a_caller_that_goes_away_stops_its_callee_on_another_host() {
     two.run(&two.far, &[&echo]).await;
     // Two places, and both are taken by calls that do not end by themselves.
     let sleep = || Request::get("/sleep?ms=25000").body(Full::default()).unwrap();
-    let clients: Vec<_> =
-        (0..2).map(|_| tokio::spawn({
-            let addr = two.near.addr;
-            async move { kit::begin(addr, sleep()).await.map(drop).map_err(drop) }
-        })).collect();
+    let clients: Vec<_> = (0..2)
+        .map(|_| {
+            tokio::spawn({
+                let addr = two.near.addr;
+                async move { kit::begin(addr, sleep()).await.map(drop).map_err(drop) }
+            })
+        })
+        .collect();
     until("there is no room", async || {
         let (status, text) = two.near.get("/guarded").await;
         (status == StatusCode::OK && text.contains("Overloaded")).then_some(())
@@ -229,7 +262,8 @@ async fn whoever_spies_sees_calls_inside_a_process_too() {
         until("a call is told of", async || {
             // The first calls may come before everybody has heard who asked.
             assert_eq!(two.near.get("/greet?name=x").await.0, StatusCode::OK);
-            let event = tokio::time::timeout(Duration::from_millis(200), seen.next()).await.ok()??;
+            let event =
+                tokio::time::timeout(Duration::from_millis(200), seen.next()).await.ok()??;
             Some(SpyEvent::decode(&event.payload).unwrap())
         })
         .await

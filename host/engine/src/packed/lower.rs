@@ -162,22 +162,10 @@ impl<'c, 'g, 'v, T: 'static> Lowering<'c, 'g, 'v, T> {
             InterfaceType::String => self.pair(dst, Self::string),
             InterfaceType::List(list) => self.pair(dst, |this| this.list(list)),
             InterfaceType::Record(record) => {
-                let fields = &self.types[record].fields;
-                self.parts(fields.len())?;
-                let mut at = 0;
-                for field in fields {
-                    at += self.flat(field.ty, &mut dst[at..])?;
-                }
-                Ok(at)
+                self.flat_parts(self.types[record].fields.iter().map(|field| field.ty), dst)
             }
             InterfaceType::Tuple(tuple) => {
-                let types = &self.types[tuple].types;
-                self.parts(types.len())?;
-                let mut at = 0;
-                for ty in types {
-                    at += self.flat(*ty, &mut dst[at..])?;
-                }
-                Ok(at)
+                self.flat_parts(self.types[tuple].types.iter().copied(), dst)
             }
             InterfaceType::Variant(_)
             | InterfaceType::Enum(_)
@@ -208,34 +196,18 @@ impl<'c, 'g, 'v, T: 'static> Lowering<'c, 'g, 'v, T> {
         }
         match ty {
             InterfaceType::String => {
-                let (pointer, len) = self.string()?;
-                self.put(at, pointer.to_le_bytes())?;
-                self.put(at + 4, len.to_le_bytes())
+                let place = self.string()?;
+                self.put(at, place)
             }
             InterfaceType::List(list) => {
-                let (pointer, len) = self.list(list)?;
-                self.put(at, pointer.to_le_bytes())?;
-                self.put(at + 4, len.to_le_bytes())
+                let place = self.list(list)?;
+                self.put(at, place)
             }
             InterfaceType::Record(record) => {
-                let fields = &self.types[record].fields;
-                self.parts(fields.len())?;
-                let mut offset = at;
-                for field in fields {
-                    let at = self.types.canonical_abi(&field.ty).next_field32_size(&mut offset);
-                    self.store(field.ty, at)?;
-                }
-                Ok(())
+                self.store_parts(self.types[record].fields.iter().map(|field| field.ty), at)
             }
             InterfaceType::Tuple(tuple) => {
-                let types = &self.types[tuple].types;
-                self.parts(types.len())?;
-                let mut offset = at;
-                for ty in types {
-                    let at = self.types.canonical_abi(ty).next_field32_size(&mut offset);
-                    self.store(*ty, at)?;
-                }
-                Ok(())
+                self.store_parts(self.types[tuple].types.iter().copied(), at)
             }
             InterfaceType::Variant(variant) => self.variant(ty, &self.types[variant].info, at),
             InterfaceType::Enum(cases) => self.variant(ty, &self.types[cases].info, at),
@@ -248,11 +220,8 @@ impl<'c, 'g, 'v, T: 'static> Lowering<'c, 'g, 'v, T> {
     fn variant(&mut self, ty: InterfaceType, info: &VariantInfo, at: usize) -> Result<()> {
         let (case, payload) = self.case(ty)?;
         let bytes = case.to_le_bytes();
-        match u32::from(info.size) {
-            1 => self.put(at, [bytes[0]])?,
-            2 => self.put(at, [bytes[0], bytes[1]])?,
-            _ => self.put(at, bytes)?,
-        }
+        let size = u32::from(info.size) as usize;
+        self.place(at, size)?.copy_from_slice(&bytes[..size]);
         match payload {
             Some(payload) => self.store(payload, at + info.payload_offset32 as usize),
             None => Ok(()),
@@ -299,6 +268,32 @@ impl<'c, 'g, 'v, T: 'static> Lowering<'c, 'g, 'v, T> {
             Ok(index) if (index as usize) < cases => Ok(index),
             _ => Err(CheckError::NoSuchCase { at, case, cases }.into()),
         }
+    }
+
+    fn flat_parts(
+        &mut self,
+        types: impl ExactSizeIterator<Item = InterfaceType>,
+        dst: &mut [ValRaw],
+    ) -> Result<usize> {
+        self.parts(types.len())?;
+        let mut at = 0;
+        for ty in types {
+            at += self.flat(ty, &mut dst[at..])?;
+        }
+        Ok(at)
+    }
+
+    fn store_parts(
+        &mut self,
+        types: impl ExactSizeIterator<Item = InterfaceType>,
+        mut offset: usize,
+    ) -> Result<()> {
+        self.parts(types.len())?;
+        for ty in types {
+            let at = self.types.canonical_abi(&ty).next_field32_size(&mut offset);
+            self.store(ty, at)?;
+        }
+        Ok(())
     }
 
     fn parts(&mut self, expected: usize) -> Result<()> {
@@ -391,8 +386,10 @@ impl<'c, 'g, 'v, T: 'static> Lowering<'c, 'g, 'v, T> {
         number.try_into().map_err(|_| packed::Error::Range { at, expected }.into())
     }
 
-    fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> Result<()> {
-        self.place(at, N)?.copy_from_slice(&bytes);
+    fn put(&mut self, at: usize, (pointer, len): (u32, u32)) -> Result<()> {
+        let place = self.place(at, 8)?;
+        place[..4].copy_from_slice(&pointer.to_le_bytes());
+        place[4..].copy_from_slice(&len.to_le_bytes());
         Ok(())
     }
 

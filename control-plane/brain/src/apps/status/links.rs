@@ -95,8 +95,12 @@ impl View<'_> {
 
     /// What each host says of the links of a source that is ready there.
     fn reports(&self, source: &Source<'_>) -> Vec<(&str, &[LinkReport])> {
-        let planned = self.plan.iter().flat_map(|plan: &&Plan| &plan.target);
-        let planned = planned.filter(|(_, target)| target.contains_key(source.id));
+        let placed = |plan: &'_ &Plan, host, target: &BTreeMap<_, _>| {
+            target.contains_key(source.id) && !plan.leaves(host, source.id)
+        };
+        let planned = self.plan.iter().flat_map(|plan| {
+            plan.target.iter().filter(move |(host, target)| placed(plan, host, target))
+        });
         let host = |id| {
             let host: &Host = self.fleet.hosts().get(id)?;
             let inventory = host.inventory.as_deref().filter(|_| host.phase == Phase::Alive)?;

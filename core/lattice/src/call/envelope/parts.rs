@@ -121,13 +121,13 @@ pub(super) fn read_http(
     let mut http = HttpParts::default();
     let mut seen = Seen::default();
     for _ in 0..from.map()? {
-        let name = from.str()?;
+        let name = from.name()?;
         match name {
-            "method" => {
+            b"method" => {
                 seen.once(0, name, from)?;
                 http.method = Some(from.str()?.to_owned());
             }
-            "uri" => {
+            b"uri" => {
                 seen.once(1, name, from)?;
                 let uri = from.str()?;
                 if limits.uri_bytes_max < uri.len() {
@@ -135,23 +135,23 @@ pub(super) fn read_http(
                 }
                 http.uri = Some(uri.to_owned());
             }
-            "status" => {
+            b"status" => {
                 seen.once(2, name, from)?;
                 http.status = Some(from.small("status")?);
             }
-            "headers" => {
+            b"headers" => {
                 seen.once(3, name, from)?;
                 http.headers = read_headers(from, limits)?;
             }
-            "body" => {
+            b"body" => {
                 seen.once(4, name, from)?;
                 http.body = from.bin()?;
             }
-            "end" => {
+            b"end" => {
                 seen.once(5, name, from)?;
                 http.end = from.bool()?;
             }
-            "trailers" => {
+            b"trailers" => {
                 seen.once(6, name, from)?;
                 http.trailers = read_headers(from, limits)?;
             }

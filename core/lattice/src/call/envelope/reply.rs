@@ -28,7 +28,19 @@ pub(crate) struct ReplyHead {
     pub(crate) describes: bool,
 }
 
+impl ReplyHead {
+    /// Whether nothing follows.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.beside.is_whole() && !self.reply.has_open_body()
+    }
+}
+
 impl CallReply {
+    /// Whether a body goes on behind the head.
+    pub(crate) fn has_open_body(&self) -> bool {
+        matches!(&self.outcome, Outcome::Ok(ReplyBody::Http(http)) if !http.end)
+    }
+
     /// Writes a reply that is whole, unless it exceeds what can be sent.
     pub fn encode(&self, limits: &Limits) -> Result<Bytes, WireError> {
         self.encode_beside(&Beside::default(), limits)
@@ -104,8 +116,7 @@ impl CallReply {
     /// Reads a reply that is whole.
     pub fn decode(bytes: &Bytes, limits: &Limits) -> Result<Self, WireError> {
         let ReplyHead { reply, beside, describes } = Self::decode_head(bytes, limits)?;
-        let partial = matches!(&reply.outcome, Outcome::Ok(ReplyBody::Http(http)) if !http.end);
-        if partial || !beside.is_whole() {
+        if reply.has_open_body() || !beside.is_whole() {
             let (field, value) = ("body", "not whole".to_owned());
             return Err(WireError::Invalid { what: REPLY, field, value });
         }
@@ -125,22 +136,22 @@ impl CallReply {
         let mut beside = Beside::default();
         let mut seen = Seen::default();
         for _ in 0..from.map()? {
-            let name = from.str()?;
+            let name = from.name()?;
             let from = &mut from;
             let number = match name {
-                "v" => 0,
-                "outcome" => 1,
-                "reason" => 2,
-                "code" => 3,
-                "message" => 4,
-                "retry_after_ms" => 5,
-                "revision" => 6,
-                "load" => 7,
-                "rest" => 8,
-                "streams" => 9,
-                "http" => 10,
-                "value" => 11,
-                "described" => 12,
+                b"v" => 0,
+                b"outcome" => 1,
+                b"reason" => 2,
+                b"code" => 3,
+                b"message" => 4,
+                b"retry_after_ms" => 5,
+                b"revision" => 6,
+                b"load" => 7,
+                b"rest" => 8,
+                b"streams" => 9,
+                b"http" => 10,
+                b"value" => 11,
+                b"described" => 12,
                 _ => {
                     from.skip()?;
                     continue;
@@ -228,13 +239,13 @@ fn read_load(from: &mut FieldReader<'_>) -> Result<Load, WireError> {
     let mut load = Load::default();
     let mut seen = Seen::default();
     for _ in 0..from.map()? {
-        let name = from.str()?;
+        let name = from.name()?;
         match name {
-            "in_flight" => {
+            b"in_flight" => {
                 seen.once(0, name, from)?;
                 load.in_flight = from.small("in_flight")?;
             }
-            "limit" => {
+            b"limit" => {
                 seen.once(1, name, from)?;
                 load.limit = from.small("limit")?;
             }

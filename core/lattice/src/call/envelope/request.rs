@@ -92,27 +92,27 @@ impl CallRequest {
         let mut beside = Beside::default();
         let mut seen = Seen::default();
         for _ in 0..from.map()? {
-            let name = from.str()?;
+            let name = from.name()?;
             let from = &mut from;
             let number = match name {
-                "v" => 0,
-                "actor" => 1,
-                "instance" => 2,
-                "revision" => 3,
-                "fence" => 4,
-                "hop" => 5,
-                "attempt" => 6,
-                "idempotency" => 7,
-                "remaining_ms" => 8,
-                "caller" => 9,
-                "trace" => 10,
-                "fingerprint" => 11,
-                "credit" => 12,
-                "rest" => 13,
-                "streams" => 14,
-                "http" => 15,
-                "invoke" => 16,
-                "describe" => 17,
+                b"v" => 0,
+                b"actor" => 1,
+                b"instance" => 2,
+                b"revision" => 3,
+                b"fence" => 4,
+                b"hop" => 5,
+                b"attempt" => 6,
+                b"idempotency" => 7,
+                b"remaining_ms" => 8,
+                b"caller" => 9,
+                b"trace" => 10,
+                b"fingerprint" => 11,
+                b"credit" => 12,
+                b"rest" => 13,
+                b"streams" => 14,
+                b"http" => 15,
+                b"invoke" => 16,
+                b"describe" => 17,
                 _ => {
                     from.skip()?;
                     continue;
@@ -197,17 +197,17 @@ fn read_caller(from: &mut FieldReader<'_>) -> Result<Caller, WireError> {
     let mut caller = Caller::default();
     let mut seen = Seen::default();
     for _ in 0..from.map()? {
-        let name = from.str()?;
+        let name = from.name()?;
         match name {
-            "id" => {
+            b"id" => {
                 seen.once(0, name, from)?;
                 caller.id = from.str()?.to_owned();
             }
-            "host" => {
+            b"host" => {
                 seen.once(1, name, from)?;
                 caller.host = from.optional(|from| from.parsed("host"))?;
             }
-            "proof" => {
+            b"proof" => {
                 seen.once(2, name, from)?;
                 caller.proof = from.bin()?.to_vec();
             }
@@ -233,10 +233,10 @@ fn read_trace(from: &mut FieldReader<'_>) -> Result<Trace, WireError> {
     let mut trace = Trace::default();
     let mut seen = Seen::default();
     for _ in 0..from.map()? {
-        let name = from.str()?;
+        let name = from.name()?;
         let (number, place) = match name {
-            "traceparent" => (0, &mut trace.traceparent),
-            "tracestate" => (1, &mut trace.tracestate),
+            b"traceparent" => (0, &mut trace.traceparent),
+            b"tracestate" => (1, &mut trace.tracestate),
             _ => {
                 from.skip()?;
                 continue;
@@ -265,17 +265,17 @@ fn read_invoke(from: &mut FieldReader<'_>) -> Result<CallBody, WireError> {
     let (mut interface, mut function, mut args) = (None, None, None);
     let mut seen = Seen::default();
     for _ in 0..from.map()? {
-        let name = from.str()?;
+        let name = from.name()?;
         match name {
-            "interface" => {
+            b"interface" => {
                 seen.once(0, name, from)?;
                 interface = Some(from.parsed("interface")?);
             }
-            "function" => {
+            b"function" => {
                 seen.once(1, name, from)?;
                 function = Some(from.str()?.into());
             }
-            "args" => {
+            b"args" => {
                 seen.once(2, name, from)?;
                 args = Some(from.bin()?);
             }

@@ -7,7 +7,7 @@ use wattle_value::{Field, FuncType, Signatures, Type};
 use super::*;
 use crate::call::{
     CallBody, CallReply, CallRequest, Caller, Header, HttpRequest, HttpResponse, InvokeRequest,
-    NotBegun, Outcome, ReplyBody, Trace,
+    NotBegun, ReplyBody, Trace,
 };
 
 fn request() -> CallRequest {

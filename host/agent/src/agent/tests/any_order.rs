@@ -98,9 +98,13 @@ impl Host {
                 Effect::Serve { .. } => assert!(self.bound.is_some(), "what serves is bound"),
                 Effect::Read { keys } => {
                     for key in keys {
-                        let found = stored_value(&key, &["web"]);
-                        let reading = found
-                            .map_or(Reading::Nothing, |bytes| Reading::Value { bytes, seq: 0 });
+                        let found = match key {
+                            Key::Assign(_) => Some(self.assignment()),
+                            _ => stored_value(&key, &["web"]),
+                        };
+                        let seq = self.seq();
+                        let reading =
+                            found.map_or(Reading::Nothing, |bytes| Reading::Value { bytes, seq });
                         self.step(Event::Read { key, reading });
                     }
                 }
@@ -157,10 +161,7 @@ impl Host {
             }
             Happens::Assigned => {
                 self.generation += 1;
-                let count = 1 + u32::try_from(self.generation % 3).unwrap();
-                let bytes = sealed(&assignment(1, self.generation, &[("web", count)]));
-                let reading = Reading::Value { bytes, seq: self.seq() };
-                self.step(Event::Read { key: Key::Assign(host(1)), reading });
+                self.step(Event::Woken { at_least: 0 });
             }
             Happens::Looks => self.step(Event::LookDue),
             Happens::Due => {
@@ -172,15 +173,14 @@ impl Host {
                 let (agent, effects) = Agent::start(config(), self.disk.clone(), self.now);
                 self.agent = agent;
                 self.carry_out(effects);
-                let bytes = sealed(&assignment(1, self.generation, &[("web", self.count())]));
-                let reading = Reading::Value { bytes, seq: self.seq() };
-                self.step(Event::Read { key: Key::Assign(host(1)), reading });
             }
         }
     }
 
-    fn count(&self) -> u32 {
-        1 + u32::try_from(self.generation % 3).unwrap()
+    /// What the store says this host should run.
+    fn assignment(&self) -> Vec<u8> {
+        let count = 1 + u32::try_from(self.generation % 3).unwrap();
+        sealed(&assignment(1, self.generation, &[("web", count)]))
     }
 
     fn write(&mut self, closure: Closure) {

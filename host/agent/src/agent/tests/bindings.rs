@@ -153,6 +153,27 @@ fn a_change_nobody_told_of_is_found_by_the_regular_look() {
 }
 
 #[test]
+fn a_store_that_lost_everything_takes_no_link_away() {
+    let mut world = linked();
+    world.values.clear();
+    let assigned = world.stored.take();
+    world.up_to = 3;
+    for event in [Event::LookDue, Event::Connected] {
+        world.now = world.now + 90_000;
+        world.step(event);
+    }
+    assert_eq!(world.story(), ["read assign", "announce all #1: web ready", "read assign"]);
+    world.forget();
+    // As soon as it knows this host again, what it says of links holds, though it is behind.
+    world.stored = assigned;
+    for _ in 0..2 {
+        world.now = world.now + 90_000;
+        world.step(Event::LookDue);
+    }
+    assert_eq!(binds(&world), ["bind web: own=1"]);
+}
+
+#[test]
 fn a_link_that_changes_while_its_assignment_is_being_written_is_not_lost() {
     let mut world = World::new(&["web"]);
     world.put_link(&link("web -> db"));

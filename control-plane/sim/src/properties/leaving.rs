@@ -1,0 +1,106 @@
+//! What is on a host only until it is ready on another: which entries may be that, and whether
+//! anything ends before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wattle_planner::{Desired, What};
+use wattle_types::{ActorId, Assignment, Entry, HostId, ScalerKind};
+
+use super::{Law, Property};
+use crate::hosts::Host;
+
+/// What hosts were told before a batch.
+pub(super) type Before = BTreeMap<HostId, Assignment>;
+
+impl Law {
+    /// Whether this entry may be leaving: it was told so before, and another host is told the actor
+    /// as it should be.
+    pub(super) fn may_leave(
+        &self,
+        host: &HostId,
+        entry: &Entry,
+        before: &Before,
+        desired: &Desired,
+    ) -> bool {
+        let is_place = |(other, told): (&HostId, &Assignment)| {
+            other != host
+                && told.entries.iter().any(|told| {
+                    let wanted = desired.actors.get(&entry.id);
+                    told.id == entry.id
+                        && wanted.is_some_and(|wanted| wanted.what == What::Run(told.spec))
+                        && self.fits(other, &told.id, desired)
+                })
+        };
+        was_told(host, entry, before) && self.known.assignments.iter().any(is_place)
+    }
+
+    /// Nothing is told more often than it should run; only what was told before may leave.
+    pub(super) fn check_double(
+        &self,
+        told: &BTreeSet<HostId>,
+        before: &Before,
+        desired: &Desired,
+    ) -> Result<(), (Property, String)> {
+        let mut begun: BTreeMap<&ActorId, u32> = BTreeMap::new();
+        for host in told {
+            let entries = self.known.assignments.get(host).into_iter().flat_map(|t| &t.entries);
+            for entry in entries.filter(|entry| !was_told(host, entry, before)) {
+                *begun.entry(&entry.id).or_default() += entry.count;
+            }
+        }
+        for (id, count) in begun {
+            let Some(wanted) = desired.actors.get(id) else { continue };
+            let instances = wanted.scaler.instances;
+            if wanted.scaler.kind == ScalerKind::Spread && instances < count {
+                let message = format!("{id} should run {instances} times and is begun {count}");
+                return Err((Property::Constraints, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what the batch ends where it serves, and whether that leaves a gap.
+    pub(super) fn count_moves(&mut self, told: &BTreeSet<HostId>, before: &Before, hosts: &[Host]) {
+        let (desired, mut moved, mut gaps) = (self.known.desired(), 0, 0);
+        let serving: BTreeSet<(HostId, &ActorId)> =
+            hosts.iter().flat_map(|host| host.serving().map(|id| (host.id, id))).collect();
+        for host in told {
+            let had = before.get(host).into_iter().flat_map(|told| &told.entries);
+            let ended = had.map(|entry| &entry.id).filter(|id| {
+                !self.is_told(host, id)
+                    && serving.contains(&(*host, *id))
+                    && desired.actors.contains_key(*id)
+            });
+            for id in ended {
+                let mut places = self
+                    .known
+                    .assignments
+                    .keys()
+                    .filter(|place| self.is_told(place, id))
+                    .peekable();
+                if places.peek().is_none() {
+                    continue;
+                }
+                if places.any(|place| serving.contains(&(*place, id))) {
+                    moved += 1;
+                } else {
+                    gaps += 1;
+                }
+            }
+        }
+        self.counts.moved += moved;
+        self.counts.gaps += gaps;
+    }
+
+    fn is_told(&self, host: &HostId, id: &ActorId) -> bool {
+        let told = self.known.assignments.get(host);
+        told.is_some_and(|told| told.entries.iter().any(|entry| entry.id == *id))
+    }
+}
+
+/// In this revision, and as often or more.
+fn was_told(host: &HostId, entry: &Entry, before: &Before) -> bool {
+    let told = before.get(host).into_iter().flat_map(|told| &told.entries);
+    told.into_iter()
+        .any(|was| (&was.id, was.spec) == (&entry.id, entry.spec) && entry.count <= was.count)
+}
