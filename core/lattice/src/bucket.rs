@@ -12,8 +12,8 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::jetstream::{self, JetStreamError, code};
 use crate::Connection;
+use crate::jetstream::{self, JetStreamError, code};
 
 pub(crate) const OPERATION: &str = "KV-Operation";
 pub(crate) const DELETED: &str = "DEL";

@@ -172,7 +172,9 @@ impl DataBucket {
 impl From<JetStreamError> for DataError {
     fn from(source: JetStreamError) -> Self {
         match &source {
-            JetStreamError::Ask { source: lost } if lost.may_have_arrived() => Self::Unknown { source },
+            JetStreamError::Ask { source: lost } if lost.may_have_arrived() => {
+                Self::Unknown { source }
+            }
             JetStreamError::Answer { .. } => Self::Unknown { source },
             _ => Self::Failed { source },
         }

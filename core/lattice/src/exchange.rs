@@ -1,26 +1,31 @@
 //! One call with what streams beside it: how the messages of [`crate::call`] are exchanged.
 //!
-//! *Expected flow*: [`Connection::exchange`] asks, [`Connection::accept`] takes a call that came
-//! in, [`Answering::reply`] answers it. What fits travels in the two messages; what does not goes
-//! on in frames over a second connection, so that a body does not stand before a small call.
+//! *Expected flow*: [`crate::Connection::exchange`] asks, [`crate::Connection::accept`] takes a
+//! call that came in, [`Answering::reply`] answers it. What fits travels in the two messages; what
+//! does not goes on in frames over a second connection, so that a body does not stand before a
+//! small call.
 //! *Guarantees*: a [`Content`] ends only if it is complete; whatever cut it short is a
 //! [`StreamFault`]. Whoever is not read is not sent more than a window. Dropping an unfinished
 //! exchange stops the callee.
 //! *Assumptions*: NATS keeps the order of one sender; that nothing is missing is checked by number.
 //! *Caveats*: a call to `any` that is given up before its first answer is not cancelled, for
 //! nobody knows yet who took it; its deadline ends it.
-//! *Errors*: [`RequestError`] where there is no answer at all; everything else is an outcome.
+//! *Errors*: [`crate::RequestError`] where there is no answer at all; everything else is an outcome.
 //!
-//! In reading order: the caller's side ([`ask`]) and the callee's ([`answer`]), with what they
-//! share ([`heads`]); one call in progress ([`call`]) and all of them ([`calls`]); a stream that
-//! is read ([`incoming`]) and one that is sent ([`outgoing`]); how much may be under way
-//! ([`window`], [`held`]); the connection it travels on ([`bulk`]).
+//! Most calls have no streams. What only streams need is boxed, so that their futures are small:
+//! hosts run a task for each call, and a future of kilobytes would cost more than the call.
+//!
+//! In reading order: the caller's side (`ask`) and the callee's (`answer`), with what they share
+//! (`heads`); one call in progress (`call`) with the ends of its streams (`ends`), and all of them
+//! (`calls`); a stream that is read (`incoming`) and one that is sent (`outgoing`); how much may
+//! be under way (`window`, `held`); the connection it travels on (`bulk`).
 
 mod answer;
 mod ask;
 mod bulk;
 mod call;
 mod calls;
+mod ends;
 mod heads;
 mod held;
 mod incoming;
@@ -37,9 +42,6 @@ pub use self::answer::{Accepted, Answering, Refused};
 pub use self::ask::Exchanged;
 pub(crate) use self::call::Call;
 pub(crate) use self::calls::Calls;
-
-#[cfg(doc)]
-use crate::{Connection, RequestError};
 
 /// What a stream contains. Trailers are frames.
 pub type Content = UnsyncBoxBody<Bytes, StreamFault>;

@@ -158,7 +158,7 @@ mod tests {
                 &[("b", &["invoices", "tax"])],
                 Err(
                     "link already exists with different target: acme:billing/tax of web leads to a; \
-                     delete that link first, or use another link name",
+                     replace it, or use another link name",
                 ),
             ),
             (

@@ -226,7 +226,8 @@ fn wave(bytes: &[u8]) {
     let Some(raw) = text(bytes) else { return };
     for func in signatures() {
         if let Ok(args) = wattle_value::wave::args(&func, raw) {
-            let checked = wattle_value::check_args(&func, &args, 0, &wattle_value::Limits::default());
+            let checked =
+                wattle_value::check_args(&func, &args, 0, &wattle_value::Limits::default());
             assert!(checked.is_ok(), "what is packed can be unpacked: {checked:?}");
         }
     }

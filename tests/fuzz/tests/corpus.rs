@@ -15,7 +15,8 @@ fn corpus(target: Target) -> PathBuf {
 
 fn inputs(target: Target) -> Vec<Vec<u8>> {
     let folder = corpus(target);
-    let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let files =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect()
 }
 

@@ -185,10 +185,7 @@ mod tests {
         }
         assert!(good.into_http().is_ok());
         for status in [0, 99, 1000] {
-            let response = HttpResponse::new(
-                &http::Response::new(()).into_parts().0,
-                Bytes::new(),
-            );
+            let response = HttpResponse::new(&http::Response::new(()).into_parts().0, Bytes::new());
             let response = HttpResponse { status, ..response };
             assert!(response.into_http().is_err(), "{status}");
         }

@@ -208,9 +208,9 @@ fn the_examples_in_the_file_are_what_we_write() {
     let requests = requests().into_iter().map(|(what, request, beside)| {
         example(what, &request.encode_beside(&beside, &limits).unwrap())
     });
-    let replies = replies()
-        .into_iter()
-        .map(|(what, reply, beside)| example(what, &reply.encode_beside(&beside, &limits).unwrap()));
+    let replies = replies().into_iter().map(|(what, reply, beside)| {
+        example(what, &reply.encode_beside(&beside, &limits).unwrap())
+    });
     let frames = frames().into_iter().map(|(what, frame)| example(what, &frame.encode()));
     let written = json!({
         "about": "What docs/protocol/calls.md says, as examples. Bytes are hexadecimal; `means` is what they hold, with {\"bytes\": …} for a binary.",
@@ -238,7 +238,10 @@ fn the_examples_in_the_file_are_read_as_what_they_say() {
             assert_eq!(read, expected, "{what}");
         }
         let again = Beside { rest: 0, ..found };
-        assert_eq!(without_rest(&read.encode_beside(&again, &limits).unwrap()), without_rest(bytes));
+        assert_eq!(
+            without_rest(&read.encode_beside(&again, &limits).unwrap()),
+            without_rest(bytes)
+        );
     }
     for (bytes, (what, expected, beside)) in bytes("replies").iter().zip(replies()) {
         let head = CallReply::decode_head(bytes, &limits).unwrap();

@@ -146,7 +146,8 @@ impl Replies {
         let undelivered = match number.and_then(|number| waiting.by_number.get_mut(&number)) {
             Some(Waiter::Head { head, .. }) => {
                 let nobody = message.status == Some(StatusCode::NO_RESPONDERS);
-                let said = (!nobody).then_some(Head { payload: message.payload, there: message.reply });
+                let said =
+                    (!nobody).then_some(Head { payload: message.payload, there: message.reply });
                 // Whoever gave up, or had one already, does not miss it.
                 let _ = head.take().map(|head| head.send(said));
                 None

@@ -10,7 +10,8 @@ use http_body_util::BodyExt as _;
 use wattle_types::{HostId, stored};
 
 use super::ask::{contents, numbers};
-use super::call::{Call, lost};
+use super::call::Call;
+use super::ends::lost;
 use super::heads::{self, Following, HttpBody};
 use super::incoming::{GoingOn, Incoming};
 use super::{Content, StreamFault, after};
@@ -62,11 +63,15 @@ impl Connection {
     /// # Errors
     ///
     /// What cannot be read is refused; whoever called this answers it with [`Refused::answer`].
-    pub async fn accept(&self, message: Message, limits: &Limits) -> Result<Accepted, Refused> {
+    pub async fn accept(
+        &self,
+        message: Message,
+        limits: &Limits,
+    ) -> Result<Accepted, Box<Refused>> {
         let read = CallRequest::decode_beside(&message.payload, limits);
         let credit = read.as_ref().map_or(0, |(_, beside)| beside.credit);
         let answering = self.answering(message.reply, credit, limits);
-        let malformed = |reply: CallReply, answering| Err(Refused { reply, answering });
+        let malformed = |reply: CallReply, answering| Err(Box::new(Refused { reply, answering }));
         let (mut request, beside) = match read {
             Ok(read) => read,
             Err(error) => {
@@ -108,7 +113,7 @@ impl Connection {
             && beside.rest != 0
         {
             let first = std::mem::take(&mut invoke.args);
-            match going_on.value(first, beside.rest).await {
+            match Box::pin(going_on.value(first, beside.rest)).await {
                 Ok(args) => invoke.args = args,
                 Err(fault) => {
                     let reason = match fault {
@@ -171,29 +176,11 @@ impl Answering {
             return Ok(());
         }
         let mut beside = Beside::default();
-        let following = match &mut reply.outcome {
-            Outcome::Ok(ReplyBody::Http(http)) => match streams.into_iter().next() {
-                Some(content) => {
-                    let (body, end, trailers) = (&mut http.body, &mut http.end, &mut http.trailers);
-                    let http = HttpBody { body, end, trailers };
-                    heads::begin_body(http, content, &self.limits).await
-                }
-                None => Vec::new(),
-            },
-            Outcome::Ok(ReplyBody::Value(_)) => {
-                heads::begin_streams(streams, &mut beside, &self.limits).await
-            }
-            _ => Vec::new(),
+        let mut following = if streams.is_empty() {
+            Vec::new()
+        } else {
+            Box::pin(begin(&mut reply, streams, &mut beside, &self.limits)).await
         };
-        self.say(&reply, beside, following).await
-    }
-
-    async fn say(
-        &mut self,
-        reply: &CallReply,
-        mut beside: Beside,
-        mut following: Following,
-    ) -> Result<(), StreamFault> {
         let value = match &reply.outcome {
             Outcome::Ok(ReplyBody::Value(value)) => value.clone(),
             Outcome::Ok(ReplyBody::Described(signatures)) => stored::encode(signatures).into(),
@@ -210,11 +197,12 @@ impl Answering {
         let call = self.call.clone();
         match (encoded, call) {
             (Ok(head), _) if following.is_empty() => self.publish(head, None).await,
-            (Ok(head), Some(call)) => self.stream(head, &call, following).await,
+            (Ok(head), Some(call)) => Box::pin(self.stream(head, &call, following)).await,
             (Ok(_), None) => {
-                self.fail("what follows an answer needs a reply subject of this lattice").await
+                let why = "what follows an answer needs a reply subject of this lattice";
+                Box::pin(self.fail(why)).await
             }
-            (Err(error), _) => self.fail(&error.to_string()).await,
+            (Err(error), _) => Box::pin(self.fail(&error.to_string())).await,
         }
     }
 
@@ -225,7 +213,7 @@ impl Answering {
         call: &Arc<Call>,
         following: Following,
     ) -> Result<(), StreamFault> {
-        self.connection.calls().bulk().await.map_err(lost)?;
+        self.connection.calls().bulk().await.map_err(|error| lost(error.to_string()))?;
         call.will_send(following.iter().map(|(stream, _)| *stream), self.credit);
         let unfinished = Unfinished { call };
         self.publish(head, Some(call.here().clone())).await?;
@@ -240,7 +228,7 @@ impl Answering {
         let reply = CallReply::failed(ANSWER_TOO_LARGE, why);
         match reply.encode(&self.limits) {
             Ok(encoded) => self.publish(encoded, None).await,
-            Err(error) => Err(lost(error)),
+            Err(error) => Err(lost(error.to_string())),
         }
     }
 
@@ -251,7 +239,30 @@ impl Answering {
     ) -> Result<(), StreamFault> {
         let Some(to) = self.to.take() else { return Ok(()) };
         let (to, headers) = (to.into_subject(), async_nats::HeaderMap::new());
-        self.connection.publish_raw(to, here, headers, encoded).await.map_err(lost)
+        self.connection
+            .publish_raw(to, here, headers, encoded)
+            .await
+            .map_err(|error| lost(error.to_string()))
+    }
+}
+
+/// Puts what there is of the streams into the head, and gives what follows.
+async fn begin(
+    reply: &mut CallReply,
+    streams: Vec<Content>,
+    beside: &mut Beside,
+    limits: &Limits,
+) -> Following {
+    match &mut reply.outcome {
+        Outcome::Ok(ReplyBody::Http(http)) => match streams.into_iter().next() {
+            Some(content) => {
+                let (body, end, trailers) = (&mut http.body, &mut http.end, &mut http.trailers);
+                heads::begin_body(HttpBody { body, end, trailers }, content, limits).await
+            }
+            None => Vec::new(),
+        },
+        Outcome::Ok(ReplyBody::Value(_)) => heads::begin_streams(streams, beside, limits).await,
+        _ => Vec::new(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use tokio::time::Instant;
 
+use super::call::Call;
 use super::heads::{self, Following, HttpBody};
 use super::incoming::{GoingOn, Incoming};
 use super::outgoing::Sends;
@@ -17,7 +17,6 @@ use crate::call::{
     Beginning, Beside, CallBody, CallReply, CallRequest, Limits, Outcome, ReplyBody, ReplyHead,
     described,
 };
-use crate::connection::replies::PendingHead;
 use crate::wire::WireError;
 use crate::{Connection, RequestError, Subject};
 
@@ -51,7 +50,11 @@ impl Connection {
         let deadline = after(within);
         let mut pending = self.calls().replies.expect_head();
         let mut beside = Beside::default();
-        let mut following = begin(&mut request, streams, &mut beside, limits).await?;
+        let mut following = if streams.is_empty() {
+            Vec::new()
+        } else {
+            Box::pin(begin(&mut request, streams, &mut beside, limits)).await?
+        };
         if self.calls().hears_frames() {
             beside.credit = WINDOW_MIN;
         }
@@ -63,10 +66,11 @@ impl Connection {
         let sends = if following.is_empty() {
             None
         } else {
-            Some(self.announce(subject, pending.number(), following).await?)
+            Some(Box::pin(self.announce(subject, pending.number(), following)).await?)
         };
 
-        let mut unanswered = Unanswered { connection: self, subject, number: pending.number(), sent: false };
+        let mut unanswered =
+            Unanswered { connection: self, subject, number: pending.number(), sent: false };
         let answer = async {
             let respond = Some(self.reply_subject(unanswered.number));
             let to = self.names().subject(subject);
@@ -84,11 +88,24 @@ impl Connection {
             answered => answered??,
         };
         unanswered.sent = false;
-        let head = CallReply::decode_head(&answer.payload, limits).map_err(unreadable)?;
-        if sends.is_none() && head.is_whole() {
-            pending.is_over();
-        }
-        self.read(head, answer.there, &pending, sends, beside.credit, deadline, limits).await
+        let head =
+            CallReply::decode_head(&answer.payload, limits).map_err(|error| unreadable(&error))?;
+        let going_on = if head.is_whole() {
+            match sends {
+                None => pending.is_over(),
+                Some(sends) if matches!(head.reply.outcome, Outcome::NotBegun { .. }) => {
+                    sends.refused();
+                }
+                // What was not read of the request by now is not wanted.
+                Some(sends) => drop(sends),
+            }
+            None
+        } else {
+            let (call, there) = (pending.number(), answer.there);
+            let follows = Box::pin(self.follow(call, &head, there, beside.credit)).await;
+            Some(GoingOn { call: follows?, until: deadline, sends: sends.map(Arc::new) })
+        };
+        read(head, going_on).await
     }
 
     /// Makes streams of a request known before it is sent, and sends them as they are read.
@@ -100,7 +117,7 @@ impl Connection {
     ) -> Result<Sends, RequestError> {
         self.calls().bulk().await?;
         let there = self.frames_to_callee(subject, number);
-        let call = self.calls().beside(number, there).ok_or(RequestError::Closed)?;
+        let call = self.calls().beside(number, there.as_ref()).ok_or(RequestError::Closed)?;
         call.will_send(following.iter().map(|(stream, _)| *stream), 0);
         Ok(Sends::start(&call, following))
     }
@@ -112,67 +129,52 @@ impl Connection {
         Some(calls.frames_to(host, &calls.name_of(number)))
     }
 
-    /// Takes an answer's head, and what goes on beside it.
-    #[expect(clippy::too_many_arguments, reason = "the two halves of one function")]
-    async fn read(
+    /// Makes what goes on behind an answer known.
+    async fn follow(
         &self,
-        head: ReplyHead,
+        number: u64,
+        head: &ReplyHead,
         there: Option<async_nats::Subject>,
-        pending: &PendingHead,
-        sends: Option<Sends>,
         granted: u64,
-        deadline: Instant,
-        limits: &Limits,
-    ) -> Result<Exchanged, RequestError> {
-        let ReplyHead { mut reply, beside, describes } = head;
-        if matches!(reply.outcome, Outcome::NotBegun { .. }) {
-            sends.into_iter().for_each(Sends::refused);
-            return Ok(Exchanged { reply, streams: Vec::new() });
+    ) -> Result<Arc<Call>, RequestError> {
+        self.calls().bulk().await?;
+        let call = self.calls().beside(number, None).ok_or(RequestError::Closed)?;
+        if let Some(there) = there.filter(|there| self.calls().takes_frames(there, &call.name)) {
+            call.found(&there);
         }
-        let partial = reply.has_open_body();
-        let going_on = if partial || !beside.is_whole() {
-            self.calls().bulk().await?;
-            let call = self.calls().beside(pending.number(), None).ok_or(RequestError::Closed)?;
-            if let Some(there) = there.filter(|there| self.calls().takes_frames(there, &call.name)) {
-                call.found(&there);
-            }
-            call.will_read(&numbers(partial, &beside), granted);
-            Some(GoingOn { call, until: deadline, sends: sends.map(Arc::new) })
-        } else {
-            None
-        };
-        let mut streams = Vec::new();
-        match &mut reply.outcome {
-            Outcome::Ok(ReplyBody::Http(http)) => {
-                let body = std::mem::take(&mut http.body);
-                let content = match &going_on {
-                    Some(going_on) => going_on.stream(body, 0),
-                    None => {
-                        Incoming::whole(body, heads::trailers(std::mem::take(&mut http.trailers)))
-                    }
-                };
-                streams.push(content.boxed_unsync());
-            }
-            Outcome::Ok(ReplyBody::Value(value)) => {
-                streams = contents(beside.streams, going_on.as_ref());
-                if let Some(going_on) = going_on.filter(|_| beside.rest != 0) {
-                    let first = std::mem::take(value);
-                    if limits.value_bytes_max as u64 <= beside.rest {
-                        let reason = format!("a result of more than {} bytes", beside.rest);
-                        return Err(RequestError::Unreadable { reason });
-                    }
-                    let whole = going_on.value(first, beside.rest).await;
-                    *value = whole.map_err(lost_answer)?;
-                }
-                if describes {
-                    let signatures = described(value).map_err(unreadable)?;
-                    reply.outcome = Outcome::Ok(ReplyBody::Described(signatures));
-                }
-            }
-            _ => {}
-        }
-        Ok(Exchanged { reply, streams })
+        call.will_read(&numbers(head.reply.has_open_body(), &head.beside), granted);
+        Ok(call)
     }
+}
+
+/// An answer as its head says it, with what goes on behind it.
+async fn read(head: ReplyHead, going_on: Option<GoingOn>) -> Result<Exchanged, RequestError> {
+    let ReplyHead { mut reply, beside, describes } = head;
+    let mut streams = Vec::new();
+    match &mut reply.outcome {
+        Outcome::Ok(ReplyBody::Http(http)) => {
+            let body = std::mem::take(&mut http.body);
+            let content = match &going_on {
+                Some(going_on) => going_on.stream(body, 0),
+                None => Incoming::whole(body, heads::trailers(std::mem::take(&mut http.trailers))),
+            };
+            streams.push(content.boxed_unsync());
+        }
+        Outcome::Ok(ReplyBody::Value(value)) => {
+            streams = contents(beside.streams, going_on.as_ref());
+            if let Some(going_on) = going_on.filter(|_| beside.rest != 0) {
+                let first = std::mem::take(value);
+                let whole = Box::pin(going_on.value(first, beside.rest)).await;
+                *value = whole.map_err(lost_answer)?;
+            }
+            if describes {
+                let signatures = described(value).map_err(|error| unreadable(&error))?;
+                reply.outcome = Outcome::Ok(ReplyBody::Described(signatures));
+            }
+        }
+        _ => {}
+    }
+    Ok(Exchanged { reply, streams })
 }
 
 /// Puts what there is of the streams into the head, and gives what follows.
@@ -227,10 +229,7 @@ pub(super) fn numbers(body: bool, beside: &Beside) -> Vec<u8> {
 }
 
 /// The streams that accompany a value.
-pub(super) fn contents(
-    streams: Vec<Beginning>,
-    going_on: Option<&GoingOn>,
-) -> Vec<Content> {
+pub(super) fn contents(streams: Vec<Beginning>, going_on: Option<&GoingOn>) -> Vec<Content> {
     let content = |(number, Beginning { data, end }): (u8, Beginning)| {
         let content = match going_on.filter(|_| !end) {
             Some(going_on) => going_on.stream(data, number),
@@ -241,7 +240,7 @@ pub(super) fn contents(
     (0..REST).zip(streams).map(content).collect()
 }
 
-fn unreadable(error: WireError) -> RequestError {
+fn unreadable(error: &WireError) -> RequestError {
     RequestError::Unreadable { reason: error.to_string() }
 }
 

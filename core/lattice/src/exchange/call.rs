@@ -4,19 +4,17 @@
 //! Whoever uses a call holds it: the reader of a stream, the sender of one, whoever owes the
 //! answer. When nobody does any more it leaves the table of [`Calls`], and frames for it are stray.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use async_nats::Subject;
-use bytes::Bytes;
-use http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
 use super::StreamFault;
 use super::calls::Calls;
-use super::window::{OutOfOrder, Reading, Sending, WINDOW_MIN};
+use super::ends::{Inbox, Outlet, Piece, lost};
+use super::window::{OutOfOrder, Reading, WINDOW_MIN};
 use crate::call::frame::{By, Frame, Kind};
 use crate::call::header_map;
 
@@ -55,38 +53,6 @@ struct State {
     answers_pings: bool,
     /// None: not yet. A callee may well not have taken the call.
     heard: Option<Instant>,
-}
-
-/// A stream that comes in.
-#[derive(Debug)]
-struct Inbox {
-    stream: u8,
-    reading: Reading,
-    queue: VecDeque<Piece>,
-    waker: Option<Waker>,
-    /// Nothing more will arrive.
-    ended: bool,
-    /// Nobody reads it any more.
-    closed: bool,
-}
-
-/// What a reader is given.
-#[derive(Debug)]
-pub(super) enum Piece {
-    Data(Bytes),
-    Trailers(HeaderMap),
-    End,
-    Fault(StreamFault),
-}
-
-/// A stream that goes out.
-#[derive(Debug)]
-struct Outlet {
-    stream: u8,
-    sending: Sending,
-    waker: Option<Waker>,
-    stopped: Option<StreamFault>,
-    done: bool,
 }
 
 impl Call {
@@ -135,14 +101,8 @@ impl Call {
 
     /// Announces streams that go out, of which so much may be sent at once.
     pub(super) fn will_send(&self, streams: impl IntoIterator<Item = u8>, credit: u64) {
-        let outlet = |stream| Outlet {
-            stream,
-            sending: Sending::new(credit),
-            waker: None,
-            stopped: None,
-            done: false,
-        };
-        self.state().outgoing.extend(streams.into_iter().map(outlet));
+        let outlets = streams.into_iter().map(|stream| Outlet::new(stream, credit));
+        self.state().outgoing.extend(outlets);
     }
 
     /// Announces the streams that come in, and that there are no others.
@@ -156,7 +116,7 @@ impl Call {
             }
         }
         for inbox in state.incoming.iter_mut().filter(|inbox| !streams.contains(&inbox.stream)) {
-            inbox.close(&self.calls);
+            inbox.close(&self.calls.held);
         }
     }
 
@@ -175,7 +135,7 @@ impl Call {
                     let trailers = match header_map(trailers) {
                         Ok(map) if map.is_empty() => None,
                         Ok(map) => Some(Piece::Trailers(map)),
-                        Err(error) => Some(Piece::Fault(lost(error))),
+                        Err(error) => Some(Piece::Fault(lost(error.to_string()))),
                     };
                     let data = (!data.is_empty()).then_some(Piece::Data(data));
                     Ok([data, trailers, end.then_some(Piece::End)])
@@ -230,9 +190,11 @@ impl Call {
             return;
         }
         match pieces(&mut inbox.reading) {
-            Ok(pieces) => pieces.into_iter().flatten().for_each(|piece| inbox.push(piece, &self.calls)),
+            Ok(pieces) => {
+                pieces.into_iter().flatten().for_each(|piece| inbox.push(piece, &self.calls.held));
+            }
             Err(error) => {
-                inbox.push(Piece::Fault(lost(error)), &self.calls);
+                inbox.push(Piece::Fault(lost(error.to_string())), &self.calls.held);
                 self.say(Kind::Cancel { stream: Some(stream) });
             }
         }
@@ -275,7 +237,7 @@ impl Call {
             return;
         };
         let ended = inbox.ended;
-        inbox.close(&self.calls);
+        inbox.close(&self.calls.held);
         let last = state.incoming.iter().all(|inbox| inbox.closed);
         drop(state);
         match self.side {
@@ -337,7 +299,7 @@ impl Call {
     pub(super) async fn send(&self, kind: Kind) -> Result<(), StreamFault> {
         let Some(there) = self.there() else { return Err(lost("nobody took the call")) };
         let frame = Frame { by: self.side, kind };
-        self.calls.send(there, self.here(), &frame).await.map_err(lost)
+        self.calls.send(there, self.here(), &frame).await.map_err(|error| lost(error.to_string()))
     }
 
     /// Says a small frame.
@@ -363,7 +325,7 @@ impl Call {
     pub(super) fn lose(&self, reason: &str) {
         let mut state = self.state();
         for inbox in state.incoming.iter_mut().filter(|inbox| !inbox.ended) {
-            inbox.push(Piece::Fault(lost(reason)), &self.calls);
+            inbox.push(Piece::Fault(lost(reason)), &self.calls.held);
         }
         for outlet in &mut state.outgoing {
             outlet.stop(lost(reason));
@@ -412,60 +374,10 @@ impl State {
     }
 }
 
-impl Inbox {
-    fn new(stream: u8, granted: u64) -> Self {
-        let (reading, queue) = (Reading::new(granted), VecDeque::new());
-        Self { stream, reading, queue, waker: None, ended: false, closed: false }
-    }
-
-    fn push(&mut self, piece: Piece, calls: &Calls) {
-        match &piece {
-            Piece::Data(data) => calls.held.arrived(data.len()),
-            Piece::Trailers(_) => {}
-            Piece::End | Piece::Fault(_) => self.ended = true,
-        }
-        self.queue.push_back(piece);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-
-    /// Gives back what it holds.
-    fn close(&mut self, calls: &Calls) {
-        if self.closed {
-            return;
-        }
-        self.closed = true;
-        calls.held.give_back(self.reading.shared());
-        for piece in self.queue.drain(..) {
-            if let Piece::Data(data) = piece {
-                calls.held.taken(data.len());
-            }
-        }
-    }
-}
-
-impl Outlet {
-    fn stop(&mut self, fault: StreamFault) {
-        self.stopped.get_or_insert(fault);
-        self.wake();
-    }
-
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
 impl Drop for Call {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        state.incoming.iter_mut().for_each(|inbox| inbox.close(&self.calls));
+        state.incoming.iter_mut().for_each(|inbox| inbox.close(&self.calls.held));
         self.calls.forget(self);
     }
-}
-
-pub(super) fn lost(reason: impl ToString) -> StreamFault {
-    StreamFault::Lost(reason.to_string())
 }

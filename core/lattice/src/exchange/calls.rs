@@ -120,7 +120,8 @@ impl Calls {
     /// Whether an address that somebody gave us is one for frames of that call, and for nothing
     /// else.
     pub(super) fn takes_frames(&self, there: &str, name: &str) -> bool {
-        let tail = there.strip_prefix(&self.replies_prefix).and_then(|tail| tail.strip_suffix(".s"));
+        let tail =
+            there.strip_prefix(&self.replies_prefix).and_then(|tail| tail.strip_suffix(".s"));
         let who = tail.and_then(|tail| tail.strip_suffix(name)?.strip_suffix('.'));
         who.is_some_and(is_token)
     }
@@ -232,12 +233,16 @@ impl Calls {
     }
 
     /// What goes on beside a call of ours that is not over.
-    pub(super) fn beside(self: &Arc<Self>, number: u64, there: Option<Subject>) -> Option<Arc<Call>> {
+    pub(super) fn beside(
+        self: &Arc<Self>,
+        number: u64,
+        there: Option<&Subject>,
+    ) -> Option<Arc<Call>> {
         let name = self.name_of(number);
         let call = self.replies.beside(number, || {
             self.register(Call::new(self.clone(), By::Caller, &name, None, false))
         })?;
-        if let Some(there) = &there {
+        if let Some(there) = there {
             call.found(there);
         }
         Some(call)

@@ -25,11 +25,7 @@ fn beside_head_max(limits: &Limits) -> usize {
 }
 
 /// Puts the beginning of a body where it travels.
-pub(super) async fn begin_body(
-    http: HttpBody<'_>,
-    content: Content,
-    limits: &Limits,
-) -> Following {
+pub(super) async fn begin_body(http: HttpBody<'_>, content: Content, limits: &Limits) -> Following {
     let Begun { data, trailers, rest } = Outgoing::begin(content, beside_head_max(limits)).await;
     (*http.body, *http.end) = (data, rest.is_none());
     *http.trailers = end_to_end(&trailers);

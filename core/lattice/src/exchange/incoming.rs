@@ -10,7 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::StreamFault;
-use super::call::{Call, Piece, lost};
+use super::call::Call;
+use super::ends::{Piece, lost};
 use super::outgoing::Sends;
 use crate::call::frame::REST;
 
@@ -35,7 +36,6 @@ impl Incoming {
     pub(super) fn whole(first: Bytes, trailers: HeaderMap) -> Self {
         Self { first, trailers: (!trailers.is_empty()).then_some(trailers), rest: None }
     }
-
 }
 
 /// What follows a head that was read.

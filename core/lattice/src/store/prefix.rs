@@ -104,7 +104,8 @@ async fn last_of(
             }
         }
         let number = |name| text(end.headers.as_ref(), name).and_then(|text| text.parse().ok());
-        let up_to: u64 = number("Nats-UpTo-Sequence").ok_or(JetStreamError::Incomplete("an end"))?;
+        let up_to: u64 =
+            number("Nats-UpTo-Sequence").ok_or(JetStreamError::Incomplete("an end"))?;
         read.up_to = up_to;
         if number("Nats-Num-Pending").unwrap_or(0) == 0 {
             return Ok(read);

@@ -281,7 +281,10 @@ impl<'a> FieldReader<'a> {
                 MAP32 => (0, 2 * number(4)?),
                 0xc1 => return Err(self.malformed("0xc1 is never used")),
             };
-            at = usize::try_from(bytes).ok().and_then(|bytes| at.checked_add(bytes)).ok_or_else(ended)?;
+            at = usize::try_from(bytes)
+                .ok()
+                .and_then(|bytes| at.checked_add(bytes))
+                .ok_or_else(ended)?;
             left = left.checked_add(values).ok_or_else(ended)?;
         }
         if self.whole.len() < at {

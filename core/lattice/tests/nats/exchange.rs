@@ -55,8 +55,9 @@ async fn a_body_that_fits_travels_in_the_message_with_its_trailers() {
     })
     .await;
     let seen = watched(&server).await;
-    let mut answer =
-        ask(&caller, post(), vec![chunks([Ok("he".into()), Ok("llo".into())], true)]).await.unwrap();
+    let mut answer = ask(&caller, post(), vec![chunks([Ok("he".into()), Ok("llo".into())], true)])
+        .await
+        .unwrap();
     let back = answer.streams.remove(0).collect().await.unwrap();
     assert_eq!(back.trailers().unwrap()["x-sum"], "9");
     assert_eq!(back.to_bytes(), "hello");

@@ -49,9 +49,8 @@ pub(super) fn check_http(
     uri_len: usize,
     limits: &Limits,
 ) -> Result<(), WireError> {
-    let invalid = |field, found: usize| {
-        Err(WireError::Invalid { what, field, value: found.to_string() })
-    };
+    let invalid =
+        |field, found: usize| Err(WireError::Invalid { what, field, value: found.to_string() });
     if limits.uri_bytes_max < uri_len {
         return invalid("bytes of URI", uri_len);
     }
@@ -83,13 +82,7 @@ pub(super) fn write_response(to: &mut Writer, http: &HttpResponse) {
     write_message(to, &http.headers, &http.body, http.end, &http.trailers);
 }
 
-fn write_message(
-    to: &mut Writer,
-    headers: &[Header],
-    body: &[u8],
-    end: bool,
-    trailers: &[Header],
-) {
+fn write_message(to: &mut Writer, headers: &[Header], body: &[u8], end: bool, trailers: &[Header]) {
     to.str("headers");
     write_headers(to, headers);
     to.str("body");

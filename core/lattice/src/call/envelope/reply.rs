@@ -227,7 +227,8 @@ impl Fields<'_> {
             "unknown" => Outcome::Unknown { message },
             other => return Err(from.invalid("outcome", other)),
         };
-        let value = if let Outcome::Ok(ReplyBody::Value(value)) = &outcome { Some(value) } else { None };
+        let value =
+            if let Outcome::Ok(ReplyBody::Value(value)) = &outcome { Some(value) } else { None };
         check_beside(from, &beside, value, limits)?;
         let revision = self.revision.map(|bytes| SpecHash(Digest::from_bytes(bytes)));
         let reply = CallReply { outcome, revision, load: self.load };

@@ -7,9 +7,7 @@ use super::parts::{
     check_beside, check_http, read_http, read_streams, write_request, write_streams,
 };
 use super::{Beside, CALL, check_len, here};
-use crate::call::{
-    CallBody, CallRequest, Caller, HttpRequest, InvokeRequest, Limits, Trace,
-};
+use crate::call::{CallBody, CallRequest, Caller, HttpRequest, InvokeRequest, Limits, Trace};
 use crate::wire::WireError;
 use crate::wire::fields::{FieldReader, FieldWriter, Seen, small_map};
 

@@ -84,7 +84,8 @@ fn replies() -> Vec<CallReply> {
     let load = Load { in_flight: 3, limit: 64 };
     let mut all = vec![
         CallReply::ok(ReplyBody::Http(response())).from(SpecHash(Digest::of(b"spec")), load),
-        CallReply::ok(ReplyBody::Value(Bytes::from_static(&[0xc0]))).from(SpecHash(Digest::of(b"spec")), load),
+        CallReply::ok(ReplyBody::Value(Bytes::from_static(&[0xc0])))
+            .from(SpecHash(Digest::of(b"spec")), load),
         CallReply::ok(ReplyBody::Described(signatures())),
         CallReply::failed("WT-ENGINE-TRAP", "it trapped"),
         CallReply::unknown("the host was lost"),
@@ -289,7 +290,13 @@ fn what_follows_nothing_or_is_too_much_is_refused() {
     let longer = Beside { rest: u64::MAX, ..Beside::default() };
     let many = Beside { streams: vec![stream.clone(); 2], ..Beside::default() };
     let one = Beside { streams: vec![stream], ..Beside::default() };
-    let cases = [(invoke(), &long), (invoke(), &longer), (invoke(), &many), (request(), &one), (request(), &long)];
+    let cases = [
+        (invoke(), &long),
+        (invoke(), &longer),
+        (invoke(), &many),
+        (request(), &one),
+        (request(), &long),
+    ];
     for (request, beside) in cases {
         let encoded = request.encode_beside(beside, &wide).unwrap();
         assert!(CallRequest::decode_beside(&encoded, &limits).is_err(), "{beside:?}");

@@ -109,11 +109,8 @@ async fn a_caller_whose_process_ends_cancels_what_it_asked_for() {
     })
     .await;
     // A runtime of its own, which ends as a process does: nothing runs any more.
-    let caller_side = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let caller_side =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let url = server.url();
     caller_side.spawn(async move {
         let config = wattle_lattice::ConnectConfig::client(url, crate::lattice());

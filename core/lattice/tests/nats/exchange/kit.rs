@@ -101,7 +101,8 @@ pub(super) fn http_ok() -> CallReply {
 
 pub(super) fn signatures(functions: usize) -> Signatures {
     let func = FuncType { params: vec![], result: Some(Type::String), is_async: false };
-    let functions = (0..functions).map(|n| (format!("function-with-a-long-name-{n}"), func.clone()));
+    let functions =
+        (0..functions).map(|n| (format!("function-with-a-long-name-{n}"), func.clone()));
     Signatures([("test:echo/echo@1.0.0".parse().unwrap(), functions.collect())].into())
 }
 

@@ -141,7 +141,8 @@ async fn a_body_that_its_writer_cuts_short_is_no_clean_end() {
     })
     .await;
     for before in [0, 10, 200_000] {
-        let body = chunks([Ok(Bytes::from(vec![0; before])), Err(StreamFault::DeadlineExceeded)], false);
+        let body =
+            chunks([Ok(Bytes::from(vec![0; before])), Err(StreamFault::DeadlineExceeded)], false);
         let mut answer = ask(&caller, post(), vec![body]).await.unwrap();
         let read = soon("what the callee read", heard.recv()).await.unwrap();
         assert_eq!(read, Err(StreamFault::DeadlineExceeded), "{before}");
