@@ -75,6 +75,12 @@ async fn when_nats_goes_hosts_serve_what_they_run_and_rejoin_without_a_restart()
     app["spec"]["components"][0]["traits"][0]["type"] = "daemonscaler".into();
     lattice.deploy(&app).await.fine();
     lattice.until_status("greeting", "deployed").await;
+    // Deployed may be said before the controller knew of both hosts.
+    wait_until("both hosts run it", WITHIN, async || {
+        let running = lattice.hosts_of("greeting-hello").await;
+        Look::some((running.len() == 2).then_some(()), || format!("{running:?}"))
+    })
+    .await;
     let pids: Vec<u32> = lattice.hosts.values().map(|host| host.process.pid()).collect();
 
     lattice.nats.kill();

@@ -31,16 +31,16 @@ async fn no_call_is_lost_while_what_a_link_leads_to_moves_scales_updates_and_is_
     let load = Load::start(door, "/who", CALLERS);
     load.until_answered(20).await;
 
-    place_everywhere(&mut app, "b", 2);
-    lattice.deployed(&mut app, "v2").await;
-    until_runs_on(&lattice, "talk-b", &["far", "near"]).await;
-    load.until_answered(20).await;
-
     place(&mut app, "b", "b");
-    lattice.deployed(&mut app, "v3").await;
+    lattice.deployed(&mut app, "v2").await;
     until_runs_on(&lattice, "talk-b", &["far"]).await;
     load.until_answered(20).await;
     every_value_comes_back(door).await;
+
+    place_everywhere(&mut app, "b", 2);
+    lattice.deployed(&mut app, "v3").await;
+    until_runs_on(&lattice, "talk-b", &["far", "near"]).await;
+    load.until_answered(20).await;
 
     let renamed = serde_json::json!([{"name": "renamed", "properties": {"name": "b2"}}]);
     configure(&mut app, "b", renamed);

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http_body_util::BodyExt as _;
 use rmpv::Value;
-use wattle_lattice::testing::NatsServer;
 use wattle_lattice::StreamFault;
+use wattle_lattice::testing::NatsServer;
 
 use super::kit::{ask, callee, chunks, confirmed, get, http_ok, serve, whole};
 use crate::{host, join, soon};
