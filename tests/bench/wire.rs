@@ -31,9 +31,9 @@ use wattle_value::packed::Writer;
 /// envelope, so it also measures the way of what does not fit.
 const SIZES: [usize; 4] = [16, 4 << 10, 64 << 10, 1 << 20];
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 /// How long one round lasts.
-const ROUND: Duration = Duration::from_millis(1_200);
+const ROUND: Duration = Duration::from_millis(800);
 const IN_FLIGHT: usize = 64;
 const WITHIN: Duration = Duration::from_secs(10);
 

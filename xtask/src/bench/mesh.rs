@@ -34,7 +34,7 @@ const HOST_ARGUMENTS: &[&str] = &["--body-max", "2GiB"];
 
 /// Odd, so that one is in the middle.
 const ROUNDS: usize = 5;
-const ROUND_SECONDS: u64 = 5;
+const ROUND_SECONDS: u64 = 3;
 
 const STREAM_MIB: usize = 1024;
 
