@@ -148,23 +148,22 @@ impl Ours {
         let config = ConnectConfig::member(url, lattice.clone(), host.to_string().parse()?);
         let callee = Connection::connect(config, |_| ()).await?;
         let limits = limits(&callee);
-        let mut calls = callee.subscribe(&Pattern::CallsTo { host }).await?;
+        let calls = callee.subscribe(&Pattern::CallsTo { host }).await?;
         callee.flush(WITHIN).await?;
-        tokio::spawn(async move {
-            while let Some(message) = calls.next().await {
-                let callee = callee.clone();
-                tokio::spawn(async move {
-                    let accepted = callee.accept(message, &limits).await;
-                    let accepted = accepted.expect("what we send can be read");
-                    let CallBody::Invoke(invoke) = accepted.request.body else {
-                        panic!("only functions are called here")
-                    };
-                    let reply = CallReply::ok(ReplyBody::Value(result_of(&invoke.args)));
-                    // Its caller is this very process.
-                    let _ = accepted.answering.reply(reply, Vec::new()).await;
-                });
+        // As the bare responder answers: one task, and no other for each call.
+        tokio::spawn(calls.for_each_concurrent(IN_FLIGHT, move |message| {
+            let callee = callee.clone();
+            async move {
+                let accepted = callee.accept(message, &limits).await;
+                let accepted = accepted.expect("what we send can be read");
+                let CallBody::Invoke(invoke) = accepted.request.body else {
+                    panic!("only functions are called here")
+                };
+                let reply = CallReply::ok(ReplyBody::Value(result_of(&invoke.args)));
+                // Its caller is this very process.
+                let _ = accepted.answering.reply(reply, Vec::new()).await;
             }
-        });
+        }));
         let echo = (lattice, host, "echo".parse()?);
         Self::to(url, echo, "bench:echo/echo@0.1.0", "echo").await
     }
