@@ -74,6 +74,7 @@ async fn a_client_that_goes_away_stops_the_actor_on_another_host() {
     drop(response);
     until("it ticks no more", async || {
         let before = ticks().await;
+        // That something stopped shows only in time: ten of its periods without a tick.
         tokio::time::sleep(Duration::from_millis(100)).await;
         (ticks().await == before).then_some(())
     })
