@@ -1,6 +1,6 @@
 //! A host that is asked to leave: what is in flight is finished, and nothing is lost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use wattle_tests::{Lattice, Load, Look, begin, guest, manifest, wait_until};
@@ -61,4 +61,40 @@ async fn sigterm_under_load_loses_no_answer_and_exits_with_0() {
     load.until_answered(50).await;
     let lost = load.lost().await;
     assert!(lost.is_empty(), "answers were lost: {lost:?}");
+}
+
+#[tokio::test]
+async fn an_actor_of_one_host_serves_there_until_it_does_elsewhere() {
+    let mut lattice = Lattice::start(&[("one", "a"), ("two", "b")]).await;
+    let image = lattice.signed("counter", &guest("http-counter"));
+    let mut app = manifest("visits", &[("counter", &image, Some("/"))]);
+    lattice.deployed(&mut app, "v1").await;
+    let leaves = lattice.hosts_of("visits-counter").await.remove(0);
+    let stays = if leaves == "one" { "two" } else { "one" };
+    let load = Load::start(lattice.host(stays).listener, "/", CALLERS);
+    load.until_answered(50).await;
+
+    let leaving = &mut lattice.host_mut(&leaves).process;
+    leaving.signal(Signal::TERM);
+    let status = leaving.end(WITHIN).await;
+    assert!(status.success(), "{status}: {}", leaving.log());
+
+    load.until_answered(50).await;
+    let lost = load.lost().await;
+    assert!(lost.is_empty(), "{} answers were lost, such as {:?}", lost.len(), lost[0]);
+    assert_eq!(lattice.hosts_of("visits-counter").await, [stays]);
+}
+
+#[tokio::test]
+async fn the_only_host_of_a_lattice_leaves_at_once() {
+    let mut lattice = Lattice::start(&[("leaves", "a")]).await;
+    let image = lattice.signed("counter", &guest("http-counter"));
+    let mut app = manifest("visits", &[("counter", &image, Some("/"))]);
+    lattice.deployed(&mut app, "v1").await;
+    let leaving = &mut lattice.host_mut("leaves").process;
+    let began = Instant::now();
+    leaving.signal(Signal::TERM);
+    assert!(leaving.end(WITHIN).await.success());
+    // Half of the grace is what it would wait for others.
+    assert!(began.elapsed() < Duration::from_secs(10), "there is nobody to wait for");
 }

@@ -65,9 +65,8 @@ fn subjects(host: HostId, actor: &ActorId) -> Vec<Subject> {
         Subject::Wake { host },
     ];
     // Not `drain`, which asks for nothing but to leave.
-    all.extend(
-        [HostOp::Probe, HostOp::Inventory, HostOp::Logs].map(|op| Subject::Host { host, op }),
-    );
+    let ops = [HostOp::Probe, HostOp::Inventory, HostOp::Logs, HostOp::Limits];
+    all.extend(ops.map(|op| Subject::Host { host, op }));
     all.extend(control.map(Subject::Control));
     all
 }

@@ -64,15 +64,39 @@ async fn no_call_is_lost_while_what_a_link_leads_to_moves_scales_updates_and_is_
 }
 
 #[tokio::test]
+async fn an_import_that_no_link_provides_is_said_in_the_status_until_there_is_one() {
+    let lattice = Lattice::start(&TWO_ZONES[..1]).await;
+    let (relay, echo) = images(&lattice);
+    lattice.deploy(&bare(&relay, &echo)).await.fine();
+    let status = lattice.until_status("bare", "failed").await;
+    let why = "the component imports wattle-test:echo/echo, and no link provides it";
+    assert!(status.to_string().contains(why), "{status}");
+    let missing = links(&lattice, "bare-relay").await;
+    let missing = missing.as_array().expect("an element for each import");
+    let states = missing.iter().map(|one| (&one["target"], &one["hosts"][0]["state"]));
+    let states: Vec<_> = states.collect();
+    assert_eq!(states, vec![(&Value::Null, &"failed".into()); ALL.len()], "{missing:?}");
+    let started = lattice.host("near").process.log().matches("serving").count();
+
+    put(&lattice, "bare-echo", &[]).await.fine();
+    lattice.until_status("bare", "deployed").await;
+    until_says(lattice.host("near").listener, "/greet?name=Ada", "Hello, Ada!").await;
+    let since = lattice.host("near").process.log().matches("serving").count();
+    assert_eq!(since, started, "nothing was started again");
+
+    lattice.wattle(["link", "del", "bare-relay", ECHO.0, ECHO.1]).await.fine();
+    lattice.until_status("bare", "failed").await;
+}
+
+#[tokio::test]
 async fn a_link_put_by_hand_works_at_once_and_one_that_cannot_says_why() {
     let lattice = Lattice::start(&TWO_ZONES[..1]).await;
     let (relay, echo) = images(&lattice);
     let hello = lattice.signed("hello", &guest("http-hello"));
-    let mut app = manifest(
-        "bare",
-        &[("relay", &relay, Some("/")), ("echo", &echo, None), ("hello", &hello, None)],
-    );
-    lattice.deployed(&mut app, "v1").await;
+    lattice.deploy(&bare(&relay, &echo)).await.fine();
+    lattice.until_status("bare", "failed").await;
+    let mut other = manifest("other", &[("hello", &hello, None)]);
+    lattice.deployed(&mut other, "v1").await;
     let door = lattice.host("near").listener;
     let unlinked = get(door, "/greet?name=Ada").await.expect("it answers at once");
     assert!(500 <= unlinked.status, "{unlinked:?}");
@@ -81,7 +105,7 @@ async fn a_link_put_by_hand_works_at_once_and_one_that_cannot_says_why() {
     until_state(&lattice, "bare-relay", "bound", "").await;
     until_says(door, "/greet?name=Ada", "Hello, Ada!").await;
     put(&lattice, "bare-echo", &[]).await.fine();
-    let complaint = put(&lattice, "bare-hello", &[]).await.complaint();
+    let complaint = put(&lattice, "other-hello", &[]).await.complaint();
     assert!(complaint.contains("different target"), "{complaint}");
 
     let table = lattice.wattle(["link", "query", "bare-relay"]).await.fine();
@@ -95,14 +119,16 @@ async fn a_link_put_by_hand_works_at_once_and_one_that_cannot_says_why() {
         })
     })
     .await;
-    assert_eq!(links(&lattice, "bare-relay").await, Value::Array(Vec::new()));
+    let left = links(&lattice, "bare-relay").await;
+    let left = left.as_array().expect("a list");
+    assert!(left.iter().all(|one| one["target"].is_null()), "only what is missing: {left:?}");
     lattice.wattle(["link", "del", "bare-relay", ECHO.0, ECHO.1]).await.fine();
 
     put(&lattice, "nobody", &[]).await.fine();
     until_state(&lattice, "bare-relay", "waiting", "nobody").await;
     lattice.wattle(["link", "del", "bare-relay", ECHO.0, ECHO.1]).await.fine();
-    put(&lattice, "bare-hello", &[]).await.fine();
-    until_state(&lattice, "bare-relay", "failed", "bare-hello").await;
+    put(&lattice, "other-hello", &[]).await.fine();
+    until_state(&lattice, "bare-relay", "failed", "other-hello").await;
 }
 
 #[tokio::test]
@@ -130,9 +156,12 @@ async fn a_circle_of_calls_ends_and_one_that_is_too_long_is_refused_and_hangs_no
     add_trait(&mut app, "relay", link("other", ECHO, &["echo"]));
     add_trait(&mut app, "other", link("relay", ECHO, &["echo"]));
     place(&mut app, "relay", "a");
-    for zone in ["a", "b"] {
+    for (host, zone) in TWO_ZONES {
         place(&mut app, "other", zone);
-        lattice.deployed(&mut app, zone).await;
+        app["metadata"]["annotations"]["version"] = zone.into();
+        // What else they import has no link, so the application is never plainly deployed.
+        lattice.deploy(&app).await.fine();
+        until_runs_on(&lattice, "circle-other", &[host]).await;
         let door = lattice.host("near").listener;
         until_says(door, "/deep?n=4", "4").await;
         let answer = said(door, "/deep?n=200").await;
@@ -192,6 +221,11 @@ async fn a_link_of_an_application_is_changed_by_its_manifest_and_not_by_hand() {
 
 fn images(lattice: &Lattice) -> (String, String) {
     (lattice.signed("relay", &guest("relay")), lattice.signed("echo", &guest("echo")))
+}
+
+/// A caller that nobody linked, and who could answer it.
+fn bare(relay: &str, echo: &str) -> Value {
+    manifest("bare", &[("relay", relay, Some("/")), ("echo", echo, None)])
 }
 
 async fn every_value_comes_back(door: SocketAddr) {

@@ -7,8 +7,7 @@ use wattle_controller::ControllerConfig;
 use wattle_trust::TrustPolicy;
 use wattle_types::{LatticeId, Role};
 
-use crate::home::{self, Home, HomeArgs};
-use crate::lattice::DEFAULT_URL;
+use crate::home::{self, HomeArgs, NATS_URL};
 use crate::process;
 
 /// Keep a lattice's applications running: store manifests, plan, assign.
@@ -20,7 +19,7 @@ Several may run; one leads. Hosts must trust its key (wattle trust init --contro
 each has a key of its own, give them all the hosts' trust file with --trust.")]
 pub(crate) struct Args {
     /// The NATS server; several of one cluster are separated by commas.
-    #[arg(long, env = "WATTLE_NATS_URL", default_value = DEFAULT_URL, value_name = "URL")]
+    #[arg(long, env = "WATTLE_NATS_URL", default_value = NATS_URL, value_name = "URL")]
     nats_url: String,
     /// A NATS credentials file.
     #[arg(long, env = "WATTLE_NATS_CREDS", value_name = "FILE")]
@@ -64,10 +63,11 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 }
 
 /// The controller of `wattle up`.
+#[cfg(feature = "operate")]
 pub(crate) fn local_config(
     nats_url: &str,
     lattice: &LatticeId,
-    home: &Home,
+    home: &home::Home,
 ) -> Result<ControllerConfig> {
     Ok(ControllerConfig::new(
         lattice.clone(),

@@ -1,4 +1,6 @@
-//! `wattle get`: what runs where, from the hosts themselves.
+//! `wattle get`: what runs where, and what it may take, from the hosts themselves.
+
+mod limits;
 
 use std::time::Duration;
 
@@ -9,11 +11,12 @@ use wattle_lattice::subject::ControlSubject;
 use crate::lattice::{Lattice, LatticeArgs};
 use crate::output::{OutputArgs, table};
 
-/// Show hosts, and what they run.
+/// Show hosts, what they run, and what that may take.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Hosts(HostsArgs),
     Inventory(InventoryArgs),
+    Limits(limits::Args),
 }
 
 /// List the hosts of the lattice.
@@ -57,6 +60,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Hosts(args) => hosts(args).await,
         Command::Inventory(args) => inventory(args).await,
+        Command::Limits(args) => limits::run(args).await,
     }
 }
 

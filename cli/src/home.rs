@@ -10,6 +10,9 @@ use anyhow::{Context, Result};
 use wattle_trust::{KeyPair, TrustFile, TrustPolicy};
 use wattle_types::{ControllerKey, IssuerKey, Role};
 
+/// The NATS server of this machine.
+pub(crate) const NATS_URL: &str = "nats://127.0.0.1:4222";
+
 /// The flag of every command that keeps something.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct HomeArgs {

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use wattle_host::HostConfig;
-use wattle_types::Labels;
+use anyhow::{Context, Result, anyhow};
+use wattle_host::sandbox::Sandbox;
+use wattle_host::{Host, HostConfig};
+use wattle_types::{Labels, Limit, UnknownLimit};
 
-use crate::home::{self, Home, HomeArgs};
-use crate::lattice::DEFAULT_URL;
-use crate::local::State;
+use crate::home::{self, HomeArgs, NATS_URL};
+use crate::sandbox::{self, SandboxArgs};
 use crate::{process, size};
 
 /// Join a lattice and run what is assigned to this host.
@@ -20,11 +20,12 @@ use crate::{process, size};
   wattle host --nats-url nats://10.0.0.1:4222 --trust trust.toml --label zone=edge
   wattle host --trust trust.toml --http-addr 0.0.0.0:8000 --name gate-1
   wattle host --trust trust.toml --secrets /etc/wattle/secrets
+  wattle host --trust trust.toml --data-dir /var/lib/wattle --sandbox
 
-SIGTERM drains: requests in flight finish, then it exits with 0.")]
+SIGTERM drains: others take over what it serves, requests in flight finish, then it exits with 0.")]
 pub(crate) struct Args {
     /// The NATS server; several of one cluster are separated by commas.
-    #[arg(long, env = "WATTLE_NATS_URL", default_value = DEFAULT_URL, value_name = "URL")]
+    #[arg(long, env = "WATTLE_NATS_URL", default_value = NATS_URL, value_name = "URL")]
     nats_url: String,
     /// A NATS credentials file.
     #[arg(long, env = "WATTLE_NATS_CREDS", value_name = "FILE")]
@@ -44,11 +45,14 @@ pub(crate) struct Args {
     /// Where the shared HTTP listener is; without it this host answers no HTTP requests itself.
     #[arg(long, value_name = "HOST:PORT")]
     http_addr: Option<SocketAddr>,
-    /// How long requests in flight may take after SIGTERM, in seconds.
+    /// How long leaving may take after SIGTERM, in seconds: half of it until others have taken over, and the
+    /// rest for requests in flight.
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     drain_grace: u64,
     #[command(flatten)]
     grants: GrantArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
     #[command(flatten)]
     home: HomeArgs,
 }
@@ -66,6 +70,10 @@ pub(crate) struct GrantArgs {
     /// The longest body that the HTTP listener takes, such as 64MiB [default: 8MiB].
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     body_max: Option<u64>,
+    /// The most that an actor gets of a limit, such as memory=64MiB, execution=5s or handles=1000;
+    /// repeatable. A manifest that asks for more is refused. `docs/limits.md` has their names.
+    #[arg(long = "cap", value_name = "LIMIT=VALUE", value_parser = parse_cap)]
+    caps: Vec<(Limit, u64)>,
 }
 
 impl GrantArgs {
@@ -76,20 +84,33 @@ impl GrantArgs {
             config.secrets_dir = Some(std::path::absolute(dir)?);
         }
         config.body_bytes_max = self.body_max.unwrap_or(config.body_bytes_max);
+        for (limit, max) in &self.caps {
+            config.caps.set(*limit, *max).map_err(|error| anyhow!("--cap {limit}: {error}"))?;
+        }
         Ok(())
     }
 
     /// The same flags, for a command that starts another.
+    #[cfg(all(feature = "controller", feature = "operate"))]
     pub(crate) fn again(&self) -> Vec<String> {
         let outbound = self.outbound.iter().map(|server| format!("--outbound={server}"));
         let secrets = self.secrets.iter().map(|dir| format!("--secrets={}", dir.display()));
         // Exact, because the smallest unit of the flag is KiB.
         let body = self.body_max.iter().map(|bytes| format!("--body-max={}KiB", bytes >> 10));
-        outbound.chain(secrets).chain(body).collect()
+        let caps = self.caps.iter().map(|(limit, max)| {
+            format!("--cap={limit}={}", limit.unit().show(*max)) // Shown as exactly as it was read.
+        });
+        outbound.chain(secrets).chain(body).chain(caps).collect()
     }
 }
 
-pub(crate) async fn run(args: Args) -> Result<()> {
+impl Args {
+    pub(crate) fn sandbox(&self) -> Result<Option<Sandbox>> {
+        self.sandbox.begin(&self.home)
+    }
+}
+
+pub(crate) async fn run(args: Args, sandbox: Option<Sandbox>) -> Result<()> {
     let home = args.home.open()?;
     let trust = match &args.trust {
         Some(path) => home::read_trust(path)?,
@@ -110,15 +131,19 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     };
     args.grants.apply(&mut config)?;
     let stop = process::stop_on_signal()?;
-    wattle_host::run(config, stop).await.context("the host ended")
+    let host = Host::open(config).await.context("the host could not start")?;
+    // This host has started nothing else.
+    sandbox::close(sandbox, &[])?;
+    host.run(stop).await.context("the host ended")
 }
 
 /// The host of `wattle up`.
+#[cfg(all(feature = "controller", feature = "operate"))]
 pub(crate) fn local_config(
-    state: &State,
+    state: &crate::local::State,
     given: &[(String, String)],
     grants: &GrantArgs,
-    home: &Home,
+    home: &home::Home,
 ) -> Result<HostConfig> {
     let mut config = HostConfig {
         http_addr: Some(state.http_addr),
@@ -150,6 +175,14 @@ fn machine_name(file: &Path) -> Result<String> {
     let name =
         std::fs::read_to_string(file).context("could not read this machine's name; pass --name")?;
     Ok(name.trim().to_owned())
+}
+
+/// `memory=64MiB`.
+fn parse_cap(raw: &str) -> Result<(Limit, u64), String> {
+    let form = || "it has the form LIMIT=VALUE, such as memory=64MiB".to_owned();
+    let (name, value) = raw.split_once('=').ok_or_else(form)?;
+    let limit: Limit = name.parse().map_err(|error: UnknownLimit| error.to_string())?;
+    Ok((limit, limit.parse_value(value)?))
 }
 
 /// `zone=edge`; also for other flags of this form.

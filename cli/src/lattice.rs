@@ -12,7 +12,7 @@ use wattle_lattice::{
 };
 use wattle_types::{HostId, Inventory, LatticeId, stored};
 
-use crate::home::HomeArgs;
+use crate::home::{HomeArgs, NATS_URL};
 use crate::local::State;
 
 /// The flags of every command that speaks to a lattice.
@@ -33,8 +33,6 @@ pub(crate) struct LatticeArgs {
     #[command(flatten)]
     pub(crate) home: HomeArgs,
 }
-
-pub(crate) const DEFAULT_URL: &str = "nats://127.0.0.1:4222";
 
 /// The application API takes manifests as JSON from us; people's YAML is read here.
 const JSON: [(&str, &str); 1] = [(wadm::CONTENT_TYPE, wadm::CONTENT_JSON)];
@@ -69,7 +67,7 @@ impl LatticeArgs {
         };
         let here = |state: State| (state.nats_url, state.lattice);
         let (url, lattice) = running.map(here).unzip();
-        let url = self.nats_url.clone().or(url).unwrap_or_else(|| DEFAULT_URL.to_owned());
+        let url = self.nats_url.clone().or(url).unwrap_or_else(|| NATS_URL.to_owned());
         let lattice = match self.lattice.clone().or(lattice) {
             Some(lattice) => lattice,
             None => "default".parse().expect("a word is a token"),

@@ -1,37 +1,61 @@
 //! `wattle`: one binary for hosts, controllers and the people who run them.
 //!
-//! One file per subcommand; what they share is in `home` (keys and trust of this machine), `local`
-//! (what runs on it), `lattice` (how
-//! commands reach one), `output` (what people and scripts read) and `nats_server` (the managed
-//! child of `wattle up`).
+//! One file per subcommand, those for people listed in `desk`; what they share is in `home` (keys
+//! and trust of this machine), `local` (what runs on it), `lattice` (how commands reach one),
+//! `output` (what people and scripts read), `sandbox` and `nats_server` (the managed child of
+//! `wattle up`).
 
+#[cfg(not(all(feature = "controller", feature = "operate")))]
+mod absent;
+#[cfg(feature = "operate")]
 mod app;
+#[cfg(feature = "operate")]
 mod call;
+#[cfg(feature = "operate")]
 mod claims;
+#[cfg(feature = "operate")]
 mod completions;
+#[cfg(feature = "operate")]
 mod config;
+#[cfg(feature = "controller")]
 mod controller;
+#[cfg(feature = "operate")]
 mod describe;
+#[cfg(feature = "operate")]
+mod desk;
+#[cfg(all(feature = "controller", feature = "operate"))]
 mod down;
+#[cfg(feature = "operate")]
 mod get;
 mod home;
 mod host;
+#[cfg(feature = "operate")]
 mod keys;
+#[cfg(feature = "operate")]
 mod lattice;
+#[cfg(feature = "operate")]
 mod link;
+#[cfg(feature = "operate")]
 mod local;
+#[cfg(all(feature = "controller", feature = "operate"))]
 mod nats_server;
 mod output;
 mod process;
+#[cfg(feature = "operate")]
 mod run;
+mod sandbox;
 mod size;
+#[cfg(feature = "operate")]
 mod spy;
+#[cfg(feature = "operate")]
 mod trust;
+#[cfg(all(feature = "controller", feature = "operate"))]
 mod up;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use wattle_host::sandbox::{Sandbox, SandboxError};
 use wattle_host::standalone::StandaloneError;
 use wattle_tasks::telemetry::{self, TelemetryConfig, TelemetryGuard};
 use wattle_trust::Refusal;
@@ -59,38 +83,40 @@ Logs go to standard error, filtered by RUST_LOG; results go to standard output."
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Args),
-    Up(up::Args),
-    Down(down::Args),
-    #[command(subcommand)]
-    App(app::Command),
-    #[command(subcommand)]
-    Get(get::Command),
-    #[command(subcommand)]
-    Link(link::Command),
-    #[command(subcommand)]
-    Config(config::Command),
-    Call(call::Args),
-    Describe(describe::Args),
-    Spy(spy::Args),
+    #[cfg(feature = "operate")]
+    #[command(flatten)]
+    Desk(desk::Command),
     Host(host::Args),
+    #[cfg(feature = "controller")]
     Controller(controller::Args),
-    #[command(subcommand)]
-    Keys(keys::Command),
-    #[command(subcommand)]
-    Claims(claims::Command),
-    #[command(subcommand)]
-    Trust(trust::Command),
-    Completions(completions::Args),
+    /// Another build may have it.
+    #[cfg(not(all(feature = "controller", feature = "operate")))]
+    #[command(external_subcommand)]
+    Absent(Vec<std::ffi::OsString>),
 }
 
 impl Command {
     /// Long-running commands tell what they do; the others only what went wrong.
     fn default_filter(&self) -> &'static str {
         match self {
-            Self::Host(_) | Self::Controller(_) => "info",
-            Self::Run(_) | Self::Up(_) => "warn",
-            _ => "error",
+            Self::Host(_) => "info",
+            #[cfg(feature = "controller")]
+            Self::Controller(_) => "info",
+            #[cfg(feature = "operate")]
+            Self::Desk(command) => command.default_filter(),
+            #[cfg(not(all(feature = "controller", feature = "operate")))]
+            Self::Absent(_) => "error",
+        }
+    }
+
+    /// The first half of what `--sandbox` promises, where it is given.
+    fn sandbox(&self) -> anyhow::Result<Option<Sandbox>> {
+        match self {
+            Self::Host(args) => args.sandbox(),
+            #[cfg(feature = "operate")]
+            Self::Desk(command) => command.sandbox(),
+            #[cfg(any(feature = "controller", not(feature = "operate")))]
+            _ => Ok(None),
         }
     }
 }
@@ -101,35 +127,31 @@ fn main() -> ExitCode {
         .install_default()
         .expect("nothing has installed a TLS provider before main");
     let cli = Cli::parse();
+    // Before there are threads: the kernel guards files for the one that asks, and its children.
+    let sandbox = match cli.command.sandbox() {
+        Ok(sandbox) => sandbox,
+        Err(error) => return failed(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error).context("could not start threads")),
     };
-    match runtime.block_on(dispatch(cli)) {
+    match runtime.block_on(dispatch(cli, sandbox)) {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
 }
 
-async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+async fn dispatch(cli: Cli, sandbox: Option<Sandbox>) -> anyhow::Result<ExitCode> {
     let _telemetry = init_telemetry(&cli)?;
     match cli.command {
-        Command::Run(args) => run::run(args).await?,
-        Command::Up(args) => up::run(args).await?,
-        Command::Down(args) => down::run(args).await?,
-        Command::App(command) => return app::run(command).await,
-        Command::Get(command) => get::run(command).await?,
-        Command::Link(command) => link::run(command).await?,
-        Command::Config(command) => config::run(command).await?,
-        Command::Call(args) => return call::run(args).await,
-        Command::Describe(args) => describe::run(args).await?,
-        Command::Spy(args) => Box::pin(spy::run(args)).await?,
-        Command::Host(args) => host::run(args).await?,
+        #[cfg(feature = "operate")]
+        Command::Desk(command) => return desk::run(command, sandbox).await,
+        Command::Host(args) => host::run(args, sandbox).await?,
+        #[cfg(feature = "controller")]
         Command::Controller(args) => controller::run(args).await?,
-        Command::Keys(command) => keys::run(command)?,
-        Command::Claims(command) => claims::run(command)?,
-        Command::Trust(command) => trust::run(command)?,
-        Command::Completions(args) => completions::run(&args),
+        #[cfg(not(all(feature = "controller", feature = "operate")))]
+        Command::Absent(words) => return Err(absent::what_is_missing(&words)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -156,7 +178,9 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 fn code(error: &anyhow::Error) -> Option<&'static str> {
     error.chain().find_map(|cause| {
         let standalone = cause.downcast_ref::<StandaloneError>().and_then(StandaloneError::code);
-        standalone.or_else(|| cause.downcast_ref::<Refusal>().map(Refusal::code))
+        let sandbox = cause.downcast_ref::<SandboxError>().map(SandboxError::code);
+        let refusal = cause.downcast_ref::<Refusal>().map(Refusal::code);
+        standalone.or(sandbox).or(refusal)
     })
 }
 

@@ -70,6 +70,11 @@ impl NatsServer {
         &self.url
     }
 
+    /// None once it has ended.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Lets it write what it has, and waits for its end.
     pub(crate) async fn stop(mut self) -> Result<()> {
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use wattle_host::Host;
+use wattle_host::sandbox::Sandbox;
 use wattle_tasks::{CancellationToken, Tasks};
 use wattle_types::LatticeId;
 
@@ -16,6 +18,7 @@ use crate::lattice::LatticeArgs;
 use crate::local::{Running, State};
 use crate::nats_server::NatsServer;
 use crate::output::{complain, line};
+use crate::sandbox::{self, SandboxArgs};
 use crate::{controller, host, process};
 
 /// Run a lattice on this machine: nats-server, a controller and a host.
@@ -47,18 +50,24 @@ pub(crate) struct Args {
     #[command(flatten)]
     grants: host::GrantArgs,
     #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
     home: HomeArgs,
 }
 
 /// Everything ends within this time of being asked to, or is ended.
 const STOP_GRACE: Duration = Duration::from_secs(40);
 
-pub(crate) async fn run(args: Args) -> Result<()> {
+pub(crate) async fn run(args: Args, sandbox: Option<Sandbox>) -> Result<()> {
     let home = args.home.open()?;
-    if args.detach { detached::start(&args, &home).await } else { foreground(&args, &home).await }
+    if args.detach {
+        detached::start(&args, &home).await
+    } else {
+        foreground(&args, &home, sandbox).await
+    }
 }
 
-async fn foreground(args: &Args, home: &Home) -> Result<()> {
+async fn foreground(args: &Args, home: &Home, sandbox: Option<Sandbox>) -> Result<()> {
     let stop = process::stop_on_signal()?;
     let folder = home.folder("up")?;
     let running = Running::claim(&folder)?;
@@ -74,7 +83,8 @@ async fn foreground(args: &Args, home: &Home) -> Result<()> {
         nats_url: url,
         http_addr: args.http_addr,
     };
-    let outcome = serve(args, home, &state, &running, nats.as_mut(), &stop).await;
+    let parts = Parts { running: &running, nats: nats.as_mut(), sandbox };
+    let outcome = serve(args, home, &state, parts, &stop).await;
     running.forget();
     if let Some(nats) = nats {
         nats.stop().await?;
@@ -82,18 +92,30 @@ async fn foreground(args: &Args, home: &Home) -> Result<()> {
     outcome
 }
 
+/// What there is before controller and host.
+struct Parts<'a> {
+    running: &'a Running,
+    /// None: a given one is used.
+    nats: Option<&'a mut NatsServer>,
+    sandbox: Option<Sandbox>,
+}
+
 /// Controller and host, until told to stop or until one of them fails.
 async fn serve(
     args: &Args,
     home: &Home,
     state: &State,
-    running: &Running,
-    nats: Option<&mut NatsServer>,
+    parts: Parts<'_>,
     stop: &CancellationToken,
 ) -> Result<()> {
+    let Parts { running, nats, sandbox } = parts;
     let started = Instant::now();
     let controller = controller::local_config(&state.nats_url, &state.lattice, home)?;
     let host = host::local_config(state, &args.labels, &args.grants, home)?;
+    let host = Host::open(host).await.context("the host could not start")?;
+    // The server runs by now; it is the one other process that this one may end.
+    let children: Vec<u32> = nats.as_ref().and_then(|nats| nats.pid()).into_iter().collect();
+    sandbox::close(sandbox, &children)?;
     let tasks = Tasks::under(stop);
     let (failed, mut failures) = tokio::sync::mpsc::channel(2);
     let report = failed.clone();
@@ -107,7 +129,7 @@ async fn serve(
         }
     });
     tasks.spawn_essential("host", |stop| async move {
-        let outcome = wattle_host::run(host, stop).await;
+        let outcome = host.run(stop).await;
         control_stop.cancel();
         if let Err(error) = outcome {
             let error = anyhow::Error::new(error).context("the host ended");
@@ -158,6 +180,11 @@ fn announce(state: &State, own_nats: bool, took: Duration) {
 }
 
 impl Args {
+    /// Of the process that serves; the one that only starts another in the background ends soon.
+    pub(crate) fn sandbox(&self) -> Result<Option<Sandbox>> {
+        if self.detach { Ok(None) } else { self.sandbox.begin(&self.home) }
+    }
+
     /// The same command again, without `--detach`.
     fn again(&self, home: &Home) -> Vec<String> {
         let mut again = vec!["up".to_owned()];
@@ -173,6 +200,7 @@ impl Args {
             flag("label", format!("{key}={value}"));
         }
         again.extend(self.grants.again());
+        again.extend(self.sandbox.again());
         again
     }
 }

@@ -21,7 +21,7 @@ use wattle_capability::{
 };
 use wattle_engine::{Actor, ActorConfig, ActorLimits, Engine, EngineConfig, bench};
 use wattle_trust::{KeyPair, SignRequest, TrustFile, TrustPolicy, claims, verify};
-use wattle_types::{ActorId, Role};
+use wattle_types::{ActorId, InstancePolicy, Role};
 
 /// After so many the pool, the caches and the branch predictor are as they are in service.
 const WARM_UP: u32 = 5_000;
@@ -87,6 +87,7 @@ async fn actor(component: &[u8]) -> Result<Actor> {
         secrets: Arc::new(NoSecrets),
         log: Arc::new(ToTracing),
         limits: ActorLimits::default(),
+        instances: InstancePolicy::Fresh,
         count: 1,
     };
     Ok(Actor::new(loaded, config))

@@ -1,13 +1,14 @@
-//! `wattle link query`: the links that there are, and what became of them on each host that runs their
-//! source.
+//! `wattle link query`: the links that there are and those that are missing, and what became of them on
+//! each host that runs their source.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use wattle_lattice::ctl;
 use wattle_lattice::subject::ControlSubject;
-use wattle_types::{ActorId, Inventory, LinkState};
+use wattle_types::{ActorId, Inventory, LinkState, MissingLink};
 
 use crate::lattice::{Lattice, LatticeArgs};
 use crate::output::{OutputArgs, table};
@@ -18,7 +19,8 @@ use crate::output::{OutputArgs, table};
   wattle link query
   wattle link query shop-web -o json
 
-bound: calls get through. waiting: nobody serves the target now. failed: something must be changed.")]
+bound: calls get through. waiting: nobody serves the target now. failed: something must be changed.
+An import that no link provides is shown without a target.")]
 pub(crate) struct Args {
     /// Only the links of this actor.
     source: Option<ActorId>,
@@ -31,15 +33,24 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// One link, with what the hosts say of it.
+/// What the hosts say of one link, or of an import that has none.
 #[derive(Debug, Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    link: ctl::Link,
-    hosts: Vec<OnHost>,
+#[serde(untagged)]
+enum Shown {
+    Link {
+        #[serde(flatten)]
+        link: ctl::Link,
+        hosts: Vec<OnHost>,
+    },
+    Missing {
+        source_id: ActorId,
+        /// Always none: the key is there for those who look for it in each.
+        target: Option<ActorId>,
+        hosts: Vec<OnHost>,
+    },
 }
 
-/// One interface of a link on one host.
+/// One interface on one host.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct OnHost {
     host: String,
@@ -51,13 +62,19 @@ struct OnHost {
 pub(super) async fn run(args: Args) -> Result<()> {
     let lattice = args.lattice.connect().await?;
     let links: Vec<ctl::Link> = lattice.ask(ControlSubject::LinkGet).await?.unwrap_or_default();
-    let asked = |link: &ctl::Link| {
-        args.source.as_ref().is_none_or(|source| source.as_str() == link.source_id)
-    };
+    let asked = |id: &str| args.source.as_ref().is_none_or(|source| source.as_str() == id);
     let inventories = inventories(&lattice, Duration::from_millis(args.window)).await?;
-    let links: Vec<Shown> =
-        links.into_iter().filter(asked).map(|link| with_hosts(link, &inventories)).collect();
-    args.output.print(&links, |links| {
+    let links = links.into_iter().filter(|link| asked(&link.source_id));
+    let links = links.map(|link| with_hosts(link, &inventories));
+    let actors = inventories.iter().flat_map(|inventory| {
+        let asked = inventory.actors.iter().filter(|actor| asked(actor.id.as_str()));
+        asked.map(|actor| (inventory.name.as_str(), actor))
+    });
+    let said = actors.flat_map(|(host, actor)| {
+        actor.missing_links.iter().map(move |missing| (host, &actor.id, missing))
+    });
+    let shown: Vec<Shown> = links.chain(missing(said)).collect();
+    args.output.print(&shown, |links| {
         let rows = links.iter().flat_map(rows);
         table(["SOURCE", "INTERFACE", "NAME", "TARGET", "HOST", "STATE"], rows)
     });
@@ -93,7 +110,26 @@ fn with_hosts(link: ctl::Link, inventories: &[Inventory]) -> Shown {
             }
         }
     }
-    Shown { link, hosts }
+    Shown::Link { link, hosts }
+}
+
+/// What is said to be missing, by actor and interface.
+fn missing<'a>(said: impl Iterator<Item = (&'a str, &'a ActorId, &'a MissingLink)>) -> Vec<Shown> {
+    let mut by_import: BTreeMap<(&ActorId, String), Vec<OnHost>> = BTreeMap::new();
+    for (host, source, MissingLink { interface, why }) in said {
+        let on = OnHost {
+            host: host.to_owned(),
+            interface: interface.to_string(),
+            state: LinkState::Failed { why: why.clone() },
+        };
+        by_import.entry((source, on.interface.clone())).or_default().push(on);
+    }
+    let shown = |((source, _), hosts): ((&ActorId, _), _)| Shown::Missing {
+        source_id: source.clone(),
+        target: None,
+        hosts,
+    };
+    by_import.into_iter().map(shown).collect()
 }
 
 /// `namespace:package/interface`, for each of its interfaces.
@@ -104,17 +140,20 @@ fn paths(link: &ctl::Link) -> impl Iterator<Item = String> {
 
 /// One for each interface on each host, or one that says that no host knows it.
 fn rows(shown: &Shown) -> Vec<[String; 6]> {
-    let link = &shown.link;
-    let row = |interface: String, host: &str, state: String| {
-        let [source, name, target] = [&link.source_id, &link.name, &link.target].map(String::clone);
-        [source, interface, name, target, host.to_owned(), state]
+    let (source, name, target, hosts) = match shown {
+        Shown::Link { link, hosts } => (&*link.source_id, &*link.name, &*link.target, hosts),
+        Shown::Missing { source_id, hosts, .. } => (source_id.as_str(), "-", "-", hosts),
     };
-    if shown.hosts.is_empty() {
-        let nobody = format!("no host runs {}", link.source_id);
-        return paths(link).map(|path| row(path, "-", nobody.clone())).collect();
+    let row = |interface: &str, host: &str, state: &str| {
+        [source, interface, name, target, host, state].map(str::to_owned)
+    };
+    match shown {
+        Shown::Link { link, hosts } if hosts.is_empty() => {
+            let nobody = format!("no host runs {source}");
+            paths(link).map(|path| row(&path, "-", &nobody)).collect()
+        }
+        _ => hosts.iter().map(|on| row(&on.interface, &on.host, &state(&on.state))).collect(),
     }
-    let on = shown.hosts.iter();
-    on.map(|on| row(on.interface.clone(), &on.host, state(&on.state))).collect()
 }
 
 fn state(state: &LinkState) -> String {
@@ -154,11 +193,28 @@ mod tests {
             interface: "acme:shop/orders@1.0.0".to_owned(),
             state: LinkState::Failed { why },
         };
-        let shown = Shown { link: link(), hosts: vec![on] };
+        let shown = Shown::Link { link: link(), hosts: vec![on] };
         let [row] = &rows(&shown)[..] else { panic!("one host, one row") };
         assert_eq!(row[4..], ["edge-1", "failed: orders exports no acme:shop/orders"]);
         let json = serde_json::to_value(&shown).unwrap();
         assert_eq!(json["source_id"], "web");
         assert_eq!(json["hosts"][0]["state"], "failed");
+    }
+
+    #[test]
+    fn an_import_that_no_link_provides_is_shown_without_a_target() {
+        let interface = "acme:shop/orders@1.0.0".parse().unwrap();
+        let missing_link = MissingLink { interface, why: "no link provides it".to_owned() };
+        let web = "web".parse().unwrap();
+        let said = ["edge-1", "edge-2"].map(|host| (host, &web, &missing_link));
+        let [shown] = &missing(said.into_iter())[..] else { panic!("one import") };
+        let why = "failed: no link provides it";
+        assert_eq!(
+            rows(shown),
+            ["edge-1", "edge-2"].map(|host| ["web", "acme:shop/orders@1.0.0", "-", "-", host, why])
+        );
+        let json = serde_json::to_value(shown).unwrap();
+        assert_eq!((json["source_id"].as_str(), json["target"].is_null()), (Some("web"), true));
+        assert_eq!(json["hosts"][1]["state"], "failed");
     }
 }

@@ -211,6 +211,7 @@ impl World {
             digest: None,
             revision: None,
             links: links.clone(),
+            missing_links: Vec::new(),
             state: if fails.iter().any(|id| id == entry.id.as_str()) {
                 let message = "it imports a:b/c, which nothing provides".to_owned();
                 ActorState::Failed { code: "WT-ENGINE-IMPORTS".to_owned(), message }

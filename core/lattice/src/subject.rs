@@ -78,10 +78,13 @@ pub enum HostOp {
     Drain,
     /// Recent log lines of an actor.
     Logs,
+    /// What an actor may and does there: a `wattle_types::LimitsRequest` and `LimitsReport`.
+    Limits,
 }
 
 impl HostOp {
-    pub const ALL: [Self; 4] = [Self::Probe, Self::Inventory, Self::Drain, Self::Logs];
+    pub const ALL: [Self; 5] =
+        [Self::Probe, Self::Inventory, Self::Drain, Self::Logs, Self::Limits];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -89,6 +92,7 @@ impl HostOp {
             Self::Inventory => "inventory",
             Self::Drain => "drain",
             Self::Logs => "logs",
+            Self::Limits => "limits",
         }
     }
 }

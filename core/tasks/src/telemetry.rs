@@ -3,13 +3,14 @@
 //!
 //! Standard output is for results only.
 
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(not(feature = "otlp"))]
+#[path = "telemetry/without.rs"]
+mod otlp;
+
 use std::io::IsTerminal;
 
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::runtime::Tokio;
-use opentelemetry_sdk::trace::SdkTracerProvider;
-use opentelemetry_sdk::trace::span_processor_with_async_runtime::BatchSpanProcessor;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -31,7 +32,7 @@ pub enum TelemetryError {
     #[error("RUST_LOG is not a filter such as `info,wattle_host=debug`")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
     #[error("could not set up the export of traces that OTEL_EXPORTER_OTLP_ENDPOINT asks for")]
-    Exporter(#[source] opentelemetry_otlp::ExporterBuildError),
+    Exporter(#[source] otlp::SetupError),
     #[error("tracing is set up already")]
     Twice(#[source] tracing_subscriber::util::TryInitError),
 }
@@ -39,16 +40,8 @@ pub enum TelemetryError {
 /// Sends what is left when the process ends. Keep it until then.
 #[derive(Debug)]
 pub struct TelemetryGuard {
-    exporter: Option<SdkTracerProvider>,
-}
-
-impl Drop for TelemetryGuard {
-    fn drop(&mut self) {
-        // A collector that is gone must not keep the process from ending.
-        if let Some(Err(error)) = self.exporter.take().map(|exporter| exporter.shutdown()) {
-            tracing::debug!(%error, "the last traces were not sent");
-        }
-    }
+    // Sends when it is dropped.
+    _exporter: Option<otlp::Exporter>,
 }
 
 /// Sets tracing up for the whole process; called inside the runtime. `env` reads an environment
@@ -65,38 +58,45 @@ pub fn init(
     } else {
         log.with_ansi(std::io::stderr().is_terminal()).boxed()
     };
-    let exporter = exporter(config, &env)?;
-    let traces = exporter.as_ref().map(|exporter| {
-        tracing_opentelemetry::layer().with_tracer(exporter.tracer(config.service))
-    });
+    let exporter = match is_wanted(&env) {
+        true => Some(otlp::exporter(config, &env).map_err(TelemetryError::Exporter)?),
+        false => None,
+    };
+    let traces = exporter.as_ref().map(|exporter| exporter.layer(config.service));
     tracing_subscriber::registry()
         .with(log.with_filter(filter))
         .with(traces.map(|layer| layer.with_filter(EnvFilter::new("info"))))
         .try_init()
         .map_err(TelemetryError::Twice)?;
-    Ok(TelemetryGuard { exporter })
+    Ok(TelemetryGuard { _exporter: exporter })
 }
 
-/// Exports only when one of the standard variables names where to; the exporter itself reads
-/// them, with headers and time-outs (OpenTelemetry, "OTLP Exporter Configuration").
-fn exporter(
-    config: &TelemetryConfig,
-    env: impl Fn(&str) -> Option<String>,
-) -> Result<Option<SdkTracerProvider>, TelemetryError> {
+/// Traces are sent only when one of the standard variables names where to; the exporter itself
+/// reads them, with headers and time-outs (OpenTelemetry, "OTLP Exporter Configuration").
+fn is_wanted(env: impl Fn(&str) -> Option<String>) -> bool {
     let endpoint = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
     let disabled = env("OTEL_SDK_DISABLED").is_some_and(|value| value == "true");
-    if disabled || endpoint.into_iter().all(|name| env(name).is_none()) {
-        return Ok(None);
+    !disabled && endpoint.into_iter().any(|name| env(name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_are_sent_only_where_a_variable_says_where_and_none_says_no() {
+        const WHERE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        let cases: [(&[(&str, &str)], bool); 4] = [
+            (&[], false),
+            (&[(WHERE, "http://127.0.0.1:4318")], true),
+            (&[(WHERE, "http://127.0.0.1:4318"), ("OTEL_SDK_DISABLED", "true")], false),
+            (&[("OTEL_SERVICE_NAME", "edge")], false),
+        ];
+        for (set, wanted) in cases {
+            let env = |name: &str| {
+                set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(is_wanted(env), wanted, "{set:?}");
+        }
     }
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_http()
-        .build()
-        .map_err(TelemetryError::Exporter)?;
-    let service = env("OTEL_SERVICE_NAME").unwrap_or_else(|| config.service.to_owned());
-    let provider = SdkTracerProvider::builder()
-        // On the runtime: the exporter's HTTP client needs its sockets and timers.
-        .with_span_processor(BatchSpanProcessor::builder(exporter, Tokio).build())
-        .with_resource(Resource::builder().with_service_name(service).build())
-        .build();
-    Ok(Some(provider))
 }

@@ -4,14 +4,18 @@
 //! [`VerifiedComponent`], which nothing else can make and which the engine asks for before it
 //! compiles, or with a [`Refusal`] that has one stable code per reason.
 //!
+//! A second question of the same kind: is this machine code what a component compiles to?
+//! [`VerifiedArtifact`] is the answer ([`artifact`]).
+//!
 //! Pure: no files, no network, no clock (time is an argument). Randomness is in
 //! [`KeyPair::generate`] only.
 //!
 //! In reading order: keys and signatures ([`key`]); what a component's token says, and how it is
 //! written ([`claims`]); whom we trust, as a person writes it ([`trust_file`]) and as it is used
-//! ([`policy`]); the verdict ([`verify`](mod@verify), [`refusal`], [`limits`]); signed messages
-//! between our own ([`signed`]).
+//! ([`policy`]); the verdict ([`verify`](mod@verify), [`refusal`], [`limits`]); code that was made
+//! elsewhere ([`artifact`]); signed messages between our own ([`signed`]).
 
+pub mod artifact;
 pub mod claims;
 mod json;
 pub mod key;
@@ -27,6 +31,7 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use artifact::{ArtifactRefusal, ArtifactRequest, VerifiedArtifact, Wanted};
 pub use claims::{Claims, SignRequest};
 pub use key::{KeyPair, Secret, verify_strict};
 pub use limits::Limits;

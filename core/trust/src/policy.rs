@@ -6,9 +6,10 @@ mod check;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wattle_types::nkey::{ControllerKey, IssuerKey, ModuleKey, PublicKey};
+use wattle_types::nkey::{CompilerKey, ControllerKey, IssuerKey, ModuleKey, PublicKey};
 use wattle_types::{Digest, LatticeId};
 
+use crate::artifact::ArtifactRefusal;
 use crate::claims::Claims;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
@@ -20,6 +21,7 @@ pub struct TrustPolicy {
     serial: u64,
     issuers: BTreeMap<IssuerKey, Issuer>,
     controllers: BTreeMap<ControllerKey, Controller>,
+    compilers: BTreeMap<CompilerKey, Term>,
     revoked_keys: BTreeSet<PublicKey>,
     revoked_digests: BTreeSet<Digest>,
     minimum_revisions: BTreeMap<ModuleKey, u32>,
@@ -30,10 +32,26 @@ pub struct TrustPolicy {
 
 #[derive(Clone, Debug)]
 struct Issuer {
-    valid_from: Option<u64>,
-    valid_until: Option<u64>,
+    term: Term,
     /// `None`: all.
     modules: Option<BTreeSet<ModuleKey>>,
+}
+
+/// When a key is believed, in seconds since 1970; always, where nothing is said.
+#[derive(Clone, Copy, Debug)]
+struct Term {
+    from: Option<u64>,
+    until: Option<u64>,
+}
+
+impl Term {
+    fn is_over(self, now: u64) -> bool {
+        self.until.is_some_and(|until| until < now.saturating_sub(SKEW_S))
+    }
+
+    fn is_to_come(self, now: u64) -> bool {
+        self.from.is_some_and(|from| now.saturating_add(SKEW_S) < from)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -86,16 +104,36 @@ impl TrustPolicy {
         let Some(entry) = self.issuers.get(key) else {
             return Err(Refusal::IssuerUnknown { issuer });
         };
-        if entry.valid_from.is_some_and(|from| now.saturating_add(SKEW_S) < from) {
+        if entry.term.is_to_come(now) {
             return Err(Refusal::IssuerNotYetTrusted { issuer });
         }
-        if entry.valid_until.is_some_and(|until| until < now.saturating_sub(SKEW_S)) {
+        if entry.term.is_over(now) {
             return Err(Refusal::IssuerLapsed { issuer });
         }
         if entry.modules.as_ref().is_some_and(|modules| !modules.contains(module)) {
             return Err(Refusal::IssuerOutOfScope { issuer, module: *module });
         }
         Ok(())
+    }
+
+    /// Whether a key may say at this time (seconds since 1970) what code was made of.
+    pub(crate) fn admits_compiler(
+        &self,
+        key: &CompilerKey,
+        now: u64,
+    ) -> Result<(), ArtifactRefusal> {
+        let compiler = *key;
+        if self.revoked_keys.contains(key.public()) {
+            return Err(ArtifactRefusal::CompilerRevoked { compiler });
+        }
+        match self.compilers.get(key) {
+            None => Err(ArtifactRefusal::CompilerUnknown { compiler }),
+            Some(term) if term.is_to_come(now) => {
+                Err(ArtifactRefusal::CompilerNotYetTrusted { compiler })
+            }
+            Some(term) if term.is_over(now) => Err(ArtifactRefusal::CompilerLapsed { compiler }),
+            Some(_) => Ok(()),
+        }
     }
 
     pub(crate) fn admits_lifetime(&self, claims: &Claims) -> Result<(), Refusal> {

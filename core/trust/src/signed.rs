@@ -30,15 +30,18 @@ pub enum Context {
     Assignment,
     /// Leader to everyone: who leads, with which epoch.
     Leader,
+    /// Compiler to every host: what machine code was made of, and for which engine.
+    Artifact,
 }
 
 impl Context {
-    pub const ALL: [Self; 2] = [Self::Assignment, Self::Leader];
+    pub const ALL: [Self; 3] = [Self::Assignment, Self::Leader, Self::Artifact];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Assignment => "wattle-assignment-v1",
             Self::Leader => "wattle-leader-v1",
+            Self::Artifact => "wattle-artifact-v1",
         }
     }
 

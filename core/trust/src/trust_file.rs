@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use toml::value::Datetime;
-use wattle_types::nkey::{ControllerKey, IssuerKey, NkeyError};
+use wattle_types::nkey::{CompilerKey, ControllerKey, IssuerKey, NkeyError};
 
 use crate::key;
 
@@ -47,6 +47,10 @@ pub struct TrustFile {
     /// Who may sign assignments. Without any, nothing is assigned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controllers: Vec<ControllerEntry>,
+    /// Who may say of machine code which component it was made of. Such code runs outside the
+    /// sandbox, so being an issuer is not enough. Without any, only what a host compiled itself runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compilers: Vec<CompilerEntry>,
     /// What is no longer believed, whatever stands above.
     #[serde(default, skip_serializing_if = "Revoked::is_empty")]
     pub revoked: Revoked,
@@ -103,10 +107,25 @@ pub struct ControllerEntry {
     pub lattices: Option<Vec<String>>,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompilerEntry {
+    /// An account key, `A…`.
+    pub key: String,
+    /// For people.
+    pub name: String,
+    /// Date and time with offset from which the compiler is believed; always, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Datetime>,
+    /// Date and time with offset until which the compiler is believed; always, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Datetime>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revoked {
-    /// Keys of any role: issuers, controllers, modules.
+    /// Keys of any role: issuers, controllers, compilers, modules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
     /// SHA-256 of a file, or the `hash` of a token, in hexadecimal.
@@ -148,6 +167,7 @@ impl TrustFile {
             tokens: TokenRules::default(),
             issuers: Vec::new(),
             controllers: Vec::new(),
+            compilers: Vec::new(),
             revoked: Revoked::default(),
             minimum_revisions: BTreeMap::new(),
         }
@@ -173,6 +193,18 @@ impl TrustFile {
             key: key.to_string(),
             name: name.into(),
             lattices: None,
+        });
+        self
+    }
+
+    /// Trusts a compiler, always.
+    #[must_use]
+    pub fn with_compiler(mut self, key: &CompilerKey, name: impl Into<String>) -> Self {
+        self.compilers.push(CompilerEntry {
+            key: key.to_string(),
+            name: name.into(),
+            valid_from: None,
+            valid_until: None,
         });
         self
     }

@@ -1,5 +1,7 @@
 //! The form of a manifest that is used: parsed, checked together, with nothing left to guess.
 
+mod instances;
+mod limits;
 mod links;
 mod traits;
 
@@ -196,6 +198,7 @@ fn read_component(
                 config_from,
                 secrets: secrets_of(component, policies).map_err(fail)?,
                 messaging: std::mem::take(&mut traits.messaging),
+                instances: traits.instances.unwrap_or_default(),
             }))
         }
     };

@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActorId, Digest, Epoch, Generation, HostId, LatticeId, LinkReport, Owner, SpecHash};
+use crate::{
+    ActorId, Digest, Epoch, Generation, HostId, LatticeId, LinkReport, MissingLink, Owner, SpecHash,
+};
 
 /// What a host is, for placement: `zone=edge`. Those beginning `hostcore.` are its own.
 pub type Labels = BTreeMap<String, String>;
@@ -93,6 +95,10 @@ pub struct ActorReport {
     /// What became of its links here; empty where it has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<LinkReport>,
+    /// What it imports without a link; empty until it is ready. Apart from `links`, because each of
+    /// those names a target, and older readers pass over what they do not know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_links: Vec<MissingLink>,
 }
 
 /// Where an actor is in its life on one host.

@@ -4,10 +4,11 @@
 //! verifies a signature: text and bytes are parsed once, at the edge, into types that cannot be
 //! wrong afterwards.
 //!
-//! In reading order: what names are ([`name`], [`interface`], [`nkey`], [`digest`], [`fingerprint`], [`counter`]); what a person
-//! writes ([`manifest`], [`application`], [`route`]); what a host is told ([`spec`],
-//! [`messaging`], [`assignment`], [`link`], [`owner`], [`lease`]); what a host says ([`host`], [`serve`]); where all that
-//! is stored ([`keys`], [`app_head`]).
+//! In reading order: what names are ([`name`], [`interface`], [`nkey`], [`digest`],
+//! [`fingerprint`], [`counter`], [`quantity`]); what a person writes ([`manifest`],
+//! [`application`], [`route`]); what a host is told ([`spec`], [`instance`], [`limit`],
+//! [`messaging`], [`assignment`], [`link`], [`owner`], [`lease`]); what a host says ([`host`],
+//! [`serve`], [`usage`]); where all that is stored ([`keys`], [`app_head`]).
 
 pub mod app_head;
 pub mod application;
@@ -16,21 +17,25 @@ pub mod counter;
 pub mod digest;
 pub mod fingerprint;
 pub mod host;
+pub mod instance;
 pub mod interface;
 pub mod keys;
 pub mod leadership;
 pub mod lease;
+pub mod limit;
 pub mod link;
 pub mod manifest;
 pub mod messaging;
 pub mod name;
 pub mod nkey;
 pub mod owner;
+pub mod quantity;
 pub mod route;
 pub mod serve;
 pub mod spec;
 pub mod stored;
 pub mod time;
+pub mod usage;
 
 pub use app_head::{AppHead, RevisionHead};
 pub use application::{AppComponent, Application, Part, Scaler, ScalerKind, Spread, Unlinked, Why};
@@ -39,19 +44,28 @@ pub use counter::{Epoch, Generation, Revision};
 pub use digest::Digest;
 pub use fingerprint::Fingerprint;
 pub use host::{ActorReport, ActorState, Applied, Beat, Inventory, Labels, Load};
+pub use instance::{InstancePolicy, Reuse, Span, SpanError};
 pub use interface::{InterfaceName, InterfaceNameError};
 pub use keys::Key;
 pub use leadership::Leadership;
 pub use lease::Lease;
-pub use link::{Bound, ConfigRecord, LinkRecord, LinkReport, LinkState, LinkTable, LinkTarget};
+pub use limit::{Limit, SpecLimits, UnknownLimit};
+pub use link::{
+    Bound, ConfigRecord, LinkRecord, LinkReport, LinkState, LinkTable, LinkTarget, MissingLink,
+};
 pub use manifest::Manifest;
 pub use messaging::{Messaging, SubjectPattern};
 pub use name::{
     ActorId, AppName, ComponentName, ConfigName, LatticeId, LinkName, StoreName, Token, TokenError,
 };
-pub use nkey::{ControllerKey, HostId, IssuerKey, ModuleKey, PublicKey, Role};
+pub use nkey::{CompilerKey, ControllerKey, HostId, IssuerKey, ModuleKey, PublicKey, Role};
 pub use owner::{IdRecord, Owner};
+pub use quantity::{Quantity, QuantityError, Unit};
 pub use route::{HttpRoute, RouteTable};
 pub use serve::{Exports, ServeDelta, ServeEntry, ServeState};
-pub use spec::{ActorSpec, SecretRef, SpecHash, SpecLimits};
+pub use spec::{ActorSpec, SecretRef, SpecHash};
 pub use time::Millis;
+pub use usage::{
+    CallCounts, InstanceCounts, LimitReport, LimitSource, LimitsReport, LimitsRequest, RunReport,
+    UsageReport,
+};

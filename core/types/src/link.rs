@@ -88,6 +88,11 @@ impl LinkTable {
         self.0.get(path)?.get(link)
     }
 
+    /// Whether calls of the interface with this path go anywhere, under whatever name.
+    pub fn leads(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// In the order of interfaces, then of names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &LinkName, &Bound)> {
         self.0.iter().flat_map(|(path, by_name)| {
@@ -120,6 +125,15 @@ pub struct LinkReport {
     pub target: ActorId,
     #[serde(flatten)]
     pub state: LinkState,
+}
+
+/// An interface that a component imports and that no link of its actor leads anywhere: calls
+/// through it fail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingLink {
+    pub interface: InterfaceName,
+    /// For people: what must change.
+    pub why: String,
 }
 
 impl LinkRecord {
@@ -202,6 +216,7 @@ mod tests {
         assert_eq!(at("acme:billing/tax", "default"), Some(("b", true)));
         assert_eq!(at("acme:billing/tax", "old"), None);
         assert_eq!(at("acme:billing/other", "default"), None);
+        assert!(table.leads("acme:billing/tax") && !table.leads("acme:billing/other"));
         assert_eq!(table.iter().count(), 3);
         assert!(LinkTable::of(&[]).is_empty());
     }

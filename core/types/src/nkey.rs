@@ -312,6 +312,8 @@ keys! {
     ModuleKey: Role::Module;
     /// Who signs assignments.
     ControllerKey: Role::Cluster;
+    /// Who signs machine code. An account as issuers are, believed by itself.
+    CompilerKey: Role::Account;
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::DigestError;
 use crate::stored::{self, VERSION};
-use crate::{ActorId, AppName, ComponentName, ConfigName, Digest, HttpRoute, Messaging};
+use crate::{
+    ActorId, AppName, ComponentName, ConfigName, Digest, HttpRoute, InstancePolicy, Messaging,
+    SpecLimits,
+};
 
 /// SHA-256 of a spec's bytes: the name under which it is stored, and its identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,6 +56,7 @@ pub struct ActorSpec {
     pub config: BTreeMap<String, String>,
     #[serde(default)]
     pub routes: Vec<HttpRoute>,
+    /// Where it asks for other limits than it gets by itself.
     #[serde(default)]
     pub limits: SpecLimits,
     /// Which servers `wasi:http/outgoing-handler` may reach, as `host` or `host:port`; none by
@@ -70,6 +74,8 @@ pub struct ActorSpec {
     pub secrets: Vec<SecretRef>,
     #[serde(default, skip_serializing_if = "Messaging::is_empty")]
     pub messaging: Messaging,
+    #[serde(default, skip_serializing_if = "InstancePolicy::is_fresh")]
+    pub instances: InstancePolicy,
 }
 
 /// Where a secret is, for the back-end that keeps it.
@@ -85,15 +91,6 @@ pub struct SecretRef {
     /// The newest where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-}
-
-/// Limits that differ from the host's defaults; a host's own maximum still holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SpecLimits {
-    pub memory_bytes_max: Option<u64>,
-    pub execution_ms_max: Option<u64>,
-    /// Requests that one instance serves at once.
-    pub concurrency: Option<u32>,
 }
 
 /// Why bytes are not the spec they are said to be.
@@ -122,6 +119,7 @@ impl ActorSpec {
             config_from: Vec::new(),
             secrets: Vec::new(),
             messaging: Messaging::default(),
+            instances: InstancePolicy::default(),
         }
     }
 
@@ -151,6 +149,7 @@ impl ActorSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Limit, Reuse};
 
     fn old() -> ActorSpec {
         let mut spec = ActorSpec::new("web".parse().unwrap(), "file:///web.wasm");
@@ -174,6 +173,8 @@ mod tests {
         let (name, key) = ("token".to_owned(), "shop/token".to_owned());
         spec.secrets = vec![SecretRef { name, key, field: Some("v".to_owned()), version: None }];
         spec.messaging.subscribe = vec!["orders.>".parse().unwrap()];
+        spec.limits.set(Limit::Handles, 100);
+        spec.instances = InstancePolicy::Reused(Reuse::default());
         assert_ne!(spec.hash(), old().hash());
         assert_eq!(ActorSpec::decode(spec.hash(), &spec.encode()).unwrap(), spec);
     }

@@ -45,6 +45,8 @@ pub struct Agent {
     /// Links and configuration are looked at as soon as the store has shown that it knows us.
     looks_at_all: bool,
     leaving: Option<Leaving>,
+    /// When the leader last said that it leads.
+    leader_heard: Option<Millis>,
     refused: BTreeMap<&'static str, u64>,
 }
 
@@ -73,6 +75,7 @@ impl Agent {
             looking: None,
             looks_at_all: false,
             leaving: None,
+            leader_heard: None,
             refused: BTreeMap::new(),
             config,
         };
@@ -96,10 +99,9 @@ impl Agent {
     /// When to step with [`Event::Tick`] though nothing happened.
     pub fn due(&self) -> Option<Millis> {
         let looking = self.looking.as_ref().and_then(Looking::due);
-        let leaving = self.leaving.as_ref().and_then(Leaving::due);
-        // A host that leaves stores nothing any more.
-        let closures = self.closures.due().filter(|_| self.leaving.is_none());
-        let times = [closures, self.runs.due(), self.heartbeat_at, looking, leaving];
+        // A host that finishes stores nothing any more.
+        let closures = self.closures.due().filter(|_| self.listens());
+        let times = [closures, self.runs.due(), self.heartbeat_at, looking, self.leave_due()];
         times.into_iter().flatten().min()
     }
 
@@ -156,11 +158,7 @@ impl Agent {
                 self.on_learned(learned, [source], now, out);
             }
             Event::LinksJudged { id, reports } => self.runs.judged(&id, reports),
-            Event::LeaderHeard { sealed } => match self.acceptance.hear_leader(&sealed) {
-                Ok(true) => out.push(Effect::StoreEpoch { epoch: self.acceptance.epoch_max() }),
-                Ok(false) => {}
-                Err(refusal) => self.refuse(refusal, out),
-            },
+            Event::LeaderHeard { sealed } => self.on_leader(&sealed, now, out),
             Event::Stored { generation } => self.on_stored(generation, now, out),
             Event::StoreFailed { generation, .. } => self.closures.store_failed(generation, now),
             Event::Started { run, component } => self.on_started(run, component, now, out),
@@ -181,7 +179,7 @@ impl Agent {
     /// What follows from any event alike.
     fn conclude(&mut self, now: Millis, out: &mut Vec<Effect>) {
         self.leave(now, out);
-        if self.leaving.is_none() {
+        if self.listens() {
             let next = self.closures.advance(self.acceptance.epoch_max(), now);
             out.extend(next.into_iter().map(|next| match next {
                 Next::Read(keys) => Effect::Read { keys },
@@ -211,6 +209,17 @@ impl Agent {
         }
         out.push(Effect::Announce(self.announcer.full()));
         self.look_at_all(out);
+    }
+
+    fn on_leader(&mut self, sealed: &[u8], now: Millis, out: &mut Vec<Effect>) {
+        match self.acceptance.hear_leader(sealed) {
+            Ok(is_higher) => {
+                self.leader_heard = Some(now);
+                let epoch = self.acceptance.epoch_max();
+                out.extend(is_higher.then_some(Effect::StoreEpoch { epoch }));
+            }
+            Err(refusal) => self.refuse(refusal, out),
+        }
     }
 
     fn on_tick(&mut self, now: Millis, out: &mut Vec<Effect>) {
@@ -278,9 +287,16 @@ impl Agent {
         if let Some(applied) = self.closures.stored(generation) {
             self.applied = Some(applied);
             self.inventory_revision += 1;
-            if self.leaving.is_none() {
-                let targets = self.targets(self.closures.entries());
-                self.runs.set_all(targets, now, out);
+            match self.leaving {
+                None => {
+                    let targets = self.targets(self.closures.entries());
+                    self.runs.set_all(targets, now, out);
+                }
+                Some(_) if self.listens() => {
+                    let entries = self.closures.entries().to_vec();
+                    self.hand_over(&entries, now, out);
+                }
+                Some(_) => {}
             }
         }
     }
@@ -321,7 +337,8 @@ impl Agent {
     }
 
     fn announce(&mut self, changed: &BTreeSet<ActorId>, out: &mut Vec<Effect>) {
-        let leaving = self.leaving.is_some();
+        // Whoever hands over is still asked.
+        let leaving = !self.listens();
         let delta = self.announcer.delta(changed, self.runs.actors(), leaving);
         out.extend(delta.map(Effect::Announce));
     }

@@ -22,6 +22,7 @@ pub struct Config {
     pub capacity: u32,
     /// Keys that may sign for this lattice, of the trust file.
     pub controllers: BTreeSet<PublicKey>,
-    /// How long a run may finish what is in flight, in milliseconds.
+    /// How long a run may finish what is in flight, and how long this host may take to leave, in
+    /// milliseconds.
     pub grace_ms: u64,
 }

@@ -1,10 +1,10 @@
 //! What the driver tells the agent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_types::{
-    ActorId, Applied, ConfigName, Digest, Epoch, Exports, Generation, IssuerKey, Key, LinkReport,
-    Load,
+    ActorId, Applied, ConfigName, Digest, Epoch, Exports, Generation, InterfaceName, IssuerKey,
+    Key, LinkReport, Load,
 };
 
 /// One run of one spec of an actor on this host. A start that is tried again and a changed spec
@@ -119,6 +119,8 @@ pub struct Component {
     pub revision: Option<u32>,
     /// What others may call.
     pub exports: Exports,
+    /// What it calls and its host does not provide: links must lead to whoever does.
+    pub imports: BTreeSet<InterfaceName>,
 }
 
 /// Why a run could not be started, for people (`message`) and for programs (`code`).

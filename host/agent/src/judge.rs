@@ -1,12 +1,13 @@
 //! What becomes of the links of an actor: which calls will go through, as far as is known here.
 //!
 //! What is known of others comes from the serve table, which is late: a link that waits may be
-//! bound a moment later, and a call finds out by itself. This is for people.
+//! bound a moment later, and a call finds out by itself. What has no link at all is known for
+//! certain. This is for people.
 
 use std::collections::BTreeMap;
 
 use wattle_types::{
-    ActorId, Exports, Fingerprint, InterfaceName, LinkReport, LinkState, LinkTable,
+    ActorId, Exports, Fingerprint, InterfaceName, LinkReport, LinkState, LinkTable, MissingLink,
 };
 
 /// Judges every link of an actor.
@@ -48,6 +49,22 @@ where
         }
     }
     reports
+}
+
+/// The imports that no link leads anywhere, under whatever name.
+pub(crate) fn missing<'a>(
+    imports: impl IntoIterator<Item = &'a InterfaceName>,
+    links: &LinkTable,
+) -> Vec<MissingLink> {
+    let unlinked = imports.into_iter().filter(|import| !links.leads(import.path()));
+    let missing = unlinked.map(|import| MissingLink {
+        interface: import.clone(),
+        why: format!(
+            "the component imports {}, and no link provides it; add a link trait or `wattle link put`",
+            import.path()
+        ),
+    });
+    missing.collect()
 }
 
 /// HTTP has no signature of its own: whoever serves the target answers for it.
@@ -239,5 +256,17 @@ mod tests {
             ["acme:tax/rates: failed: the component does not import acme:tax/rates, or gets it \
               from its host"]
         );
+    }
+
+    #[test]
+    fn an_import_that_no_link_of_any_name_leads_anywhere_is_missing() {
+        let imports =
+            exports("acme:tax/rates@1.0.0: get=1\nacme:tax/rates@2.0.0: get=2\nx:y/z: a=1");
+        let missing = super::missing(imports.keys(), &links("acme", "tax", "rates"));
+        let said: Vec<_> =
+            missing.iter().map(|missing| (missing.interface.path(), &*missing.why)).collect();
+        let why = "the component imports x:y/z, and no link provides it; add a link trait or \
+                   `wattle link put`";
+        assert_eq!(said, [("x:y/z", why)]);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use wattle_types::{ActorId, ActorReport, ActorState};
 
 use crate::event::Failure;
+use crate::judge;
 use crate::runs::{Actor, Phase, Plan, Run, Target};
 
 /// All runs, and every target that has none.
@@ -35,9 +36,11 @@ pub(crate) fn actors(actors: &BTreeMap<ActorId, Actor>) -> Vec<ActorReport> {
 fn of_run(id: &ActorId, actor: &Actor, run: &Run, failure: Option<&Failure>) -> ActorReport {
     let component = run.component();
     // They were judged for what serves.
-    let links = match run.phase {
-        Phase::Ready(_) => actor.links.clone(),
-        Phase::Starting | Phase::Draining(_) => Vec::new(),
+    let (links, missing_links) = match &run.phase {
+        Phase::Ready(component) => {
+            (actor.links.clone(), judge::missing(&component.imports, &run.binding.links))
+        }
+        Phase::Starting | Phase::Draining(_) => Default::default(),
     };
     ActorReport {
         id: id.clone(),
@@ -50,6 +53,7 @@ fn of_run(id: &ActorId, actor: &Actor, run: &Run, failure: Option<&Failure>) -> 
         digest: component.map(|component| component.digest),
         revision: component.and_then(|component| component.revision),
         links,
+        missing_links,
         state: match (&run.phase, failure) {
             (Phase::Starting, Some(failure)) => failed(failure),
             (Phase::Starting, None) => ActorState::Starting,
@@ -75,6 +79,7 @@ fn of_failure(id: &ActorId, target: &Target, failure: &Failure) -> ActorReport {
         digest: None,
         revision: None,
         links: Vec::new(),
+        missing_links: Vec::new(),
         state: failed(failure),
     }
 }

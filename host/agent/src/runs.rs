@@ -262,6 +262,13 @@ impl Runs {
         }
     }
 
+    /// The targets of what serves.
+    pub(crate) fn serving(&self) -> impl Iterator<Item = Option<&Target>> {
+        let is_ready = |run: &Run| matches!(run.phase, Phase::Ready(_));
+        let ready = self.actors.values().filter(move |actor| actor.runs.values().any(is_ready));
+        ready.map(|actor| actor.target.as_ref())
+    }
+
     /// Ends everything, and starts nothing any more.
     pub(crate) fn stop_all(&mut self, out: &mut Vec<Effect>) {
         self.retries.clear();

@@ -56,6 +56,7 @@ pub(crate) fn config() -> Config {
 
 /// `web` is image 1 of actor `web`, `web#2` its image 2. All belong to application `shop`. What is
 /// called `set` is configured by `settings` and `more`.
+/// Of the application `shop`, but for `hand`, which a person started.
 pub(crate) fn spec(name: &str) -> ActorSpec {
     let (actor, version) = name.split_once('#').unwrap_or((name, "1"));
     let route = HttpRoute { host: None, path: format!("/{actor}") };
@@ -64,7 +65,7 @@ pub(crate) fn spec(name: &str) -> ActorSpec {
     ActorSpec {
         config: BTreeMap::from([("own".to_owned(), version.to_owned())]),
         config_from: names.iter().map(|name| name.parse().unwrap()).collect(),
-        app: Some("shop".parse().unwrap()),
+        app: (actor != "hand").then(|| "shop".parse().unwrap()),
         routes: vec![route],
         ..ActorSpec::new(id(actor), image)
     }
@@ -161,6 +162,7 @@ pub(crate) fn component() -> Component {
         name: Some("counter".to_owned()),
         revision: Some(3),
         exports: Exports::new(),
+        imports: BTreeSet::new(),
     }
 }
 

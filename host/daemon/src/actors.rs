@@ -13,7 +13,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use wattle_agent::RunId;
 use wattle_capability::{Body, BodyError, CallContext, Invocation, Returned, body};
 use wattle_engine::{Actor, CallError};
-use wattle_types::{ActorId, Exports, SpecHash, SubjectPattern};
+use wattle_types::{ActorId, ActorSpec, Exports, SpecHash, SubjectPattern};
 
 /// All runs of this host, by a lock that is held for one look.
 #[derive(Debug, Default)]
@@ -28,8 +28,7 @@ pub(crate) struct Run {
     id: RunId,
     revision: SpecHash,
     actor: Actor,
-    /// Messages that are brought to it.
-    subscribe: Vec<SubjectPattern>,
+    spec: Arc<ActorSpec>,
     /// What its links must lead to: made when it is first asked for.
     imports: OnceLock<Exports>,
     /// Calls whose answers are not read to their end.
@@ -38,15 +37,9 @@ pub(crate) struct Run {
 
 impl Actors {
     /// It can be called once [`Actors::serve`] says so.
-    pub(crate) fn add(
-        &self,
-        id: RunId,
-        revision: SpecHash,
-        actor: Actor,
-        subscribe: Vec<SubjectPattern>,
-    ) {
+    pub(crate) fn add(&self, id: RunId, revision: SpecHash, actor: Actor, spec: Arc<ActorSpec>) {
         let (imports, in_flight) = (OnceLock::new(), TaskTracker::new());
-        let run = Arc::new(Run { id, revision, actor, subscribe, imports, in_flight });
+        let run = Arc::new(Run { id, revision, actor, spec, imports, in_flight });
         self.runs.lock().expect("nothing panics while it holds this lock").insert(id, run);
     }
 
@@ -74,6 +67,16 @@ impl Actors {
         serving.values().cloned().collect()
     }
 
+    /// Every run of an actor that was not taken out, in the order of their starts.
+    pub(crate) fn runs_of(&self, actor: &ActorId) -> Vec<Arc<Run>> {
+        let runs = self.runs.lock().expect("nothing panics while it holds this lock");
+        let mut found: Vec<_> =
+            runs.values().filter(|run| run.actor.id() == actor).cloned().collect();
+        drop(runs);
+        found.sort_by_key(|run| run.id);
+        found
+    }
+
     /// Takes a run out: nothing new reaches it.
     pub(crate) fn take_out(&self, id: RunId) -> Option<Arc<Run>> {
         let run = self.runs.lock().expect("nothing panics while it holds this lock").remove(&id)?;
@@ -99,8 +102,13 @@ impl Run {
         &self.actor
     }
 
+    pub(crate) fn spec(&self) -> &ActorSpec {
+        &self.spec
+    }
+
+    /// Messages that are brought to it.
     pub(crate) fn subscribe(&self) -> &[SubjectPattern] {
-        &self.subscribe
+        &self.spec.messaging.subscribe
     }
 
     /// What it calls and this host does not provide itself.
@@ -142,6 +150,7 @@ impl Run {
     }
 
     /// What is done for this run and not by one of its own calls.
+    #[cfg(feature = "messaging-nats")]
     pub(crate) fn in_flight(&self) -> TaskTrackerToken {
         self.in_flight.token()
     }

@@ -29,7 +29,7 @@ use crate::{admission, streams};
 
 /// Calls being answered, forwarded ones included. The engine's own admission is stricter; this
 /// bounds what waits in front of it, and in other hosts.
-const CALLS_MAX: usize = 2_048;
+pub(crate) const CALLS_MAX: usize = 2_048;
 
 /// Answers calls from one subscription until `stop`. What was begun goes on under `tracker`.
 #[derive(Clone, Debug)]

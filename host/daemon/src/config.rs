@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use wattle_engine::Caps;
 use wattle_trust::TrustFile;
 use wattle_types::{Labels, LatticeId};
 
@@ -25,7 +26,8 @@ pub struct HostConfig {
     pub trust: TrustFile,
     /// Where the shared HTTP listener is; none: this host answers no HTTP requests itself.
     pub http_addr: Option<SocketAddr>,
-    /// How long requests in flight may take after the host was asked to stop.
+    /// How long leaving may take after the host was asked to stop: half of it until others have
+    /// taken over, and the rest for requests in flight.
     pub drain_grace: Duration,
     /// Servers that actors may reach over HTTP if their specs ask for them, as `host` or
     /// `host:port`. An address that is loopback or link-local only if it is written here itself.
@@ -37,6 +39,8 @@ pub struct HostConfig {
     /// The longest body of a request that the shared HTTP listener takes, in bytes. Bodies are
     /// streamed, so this bounds how long a client may keep an actor busy and not memory.
     pub body_bytes_max: u64,
+    /// What no actor gets more of, whatever its manifest asks for.
+    pub caps: Caps,
     /// Where the secrets of actors are, one file each; none: this host gives out no secrets.
     pub secrets_dir: Option<PathBuf>,
 }
@@ -45,7 +49,7 @@ pub struct HostConfig {
 const CAPACITY_DEFAULT: u32 = 1_000;
 
 /// As the engine's own bound; a Python component has 18 MB.
-const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
 /// A form with a few pictures.
 pub(crate) const BODY_BYTES_MAX: u64 = 8 << 20;
@@ -73,6 +77,7 @@ impl HostConfig {
             capacity: CAPACITY_DEFAULT,
             component_bytes_max: COMPONENT_BYTES_MAX,
             body_bytes_max: BODY_BYTES_MAX,
+            caps: Caps::default(),
             secrets_dir: None,
         }
     }

@@ -1,27 +1,46 @@
 //! What this host answers to requests about itself: ours, and those of the 1.x clients.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use wattle_engine::Caps;
 use wattle_lattice::ctl::{self, ComponentDescription, Envelope, HostInventory, HostSummary};
 use wattle_lattice::subject::{ControlSubject, HostOp};
 use wattle_lattice::{Connection, Message, Subject, Subscription};
 use wattle_tasks::CancellationToken;
 use wattle_types::{ActorState, Inventory, stored};
 
+use crate::limits::Limits;
 use crate::mailbox::Mailbox;
+use crate::router::Router;
+
+/// Where what is asked for is found.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub(crate) mailbox: Mailbox,
+    pub(crate) router: Arc<Router>,
+    pub(crate) caps: Arc<Caps>,
+}
 
 /// Answers from one subscription, until `stop`.
 pub(crate) async fn serve(
     connection: Connection,
-    mailbox: Mailbox,
+    about: About,
     mut requests: Subscription,
     stop: CancellationToken,
 ) {
     while let Some(Some(message)) = stop.run_until_cancelled(requests.next()).await {
         let Some(to) = &message.reply else { continue };
-        let Some(inventory) = mailbox.inventory().await else { return };
-        if let Err(error) = connection.respond(to, answer(&message, &inventory)).await {
+        let Some(inventory) = about.mailbox.inventory().await else { return };
+        let answer = match &message.subject {
+            Subject::Host { host, op: HostOp::Limits } => {
+                let (caps, actors) = (&about.caps, &about.router.actors);
+                Limits { host: *host, caps, actors }.answer(&message.payload)
+            }
+            _ => answer(&message, &inventory),
+        };
+        if let Err(error) = connection.respond(to, answer).await {
             tracing::warn!(%error, "a request about this host could not be answered");
         }
     }

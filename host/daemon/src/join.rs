@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 use wattle_agent::Event;
+use wattle_engine::Caps;
 use wattle_lattice::signal::Wake;
 use wattle_lattice::subject::HostOp;
 use wattle_lattice::{
@@ -17,6 +18,7 @@ use wattle_types::{Beat, HostId, Inventory, Token, stored};
 
 use crate::calls::CallServer;
 use crate::commands::Commands;
+use crate::control::About;
 use crate::mailbox::Mailbox;
 use crate::router::Router;
 use crate::serve::ServeTable;
@@ -53,6 +55,7 @@ pub(crate) struct Member {
     pub(crate) boot: u64,
     pub(crate) router: Arc<Router>,
     pub(crate) mailbox: Mailbox,
+    pub(crate) caps: Arc<Caps>,
     /// Calls being answered; they outlive the subscription they came by.
     pub(crate) calls: TaskTracker,
 }
@@ -130,8 +133,8 @@ impl Member {
             Pattern::LabelControls { host: host() },
         ] {
             let incoming = connection.subscribe(&pattern).await?;
-            let (connection, mailbox) = (connection.clone(), self.mailbox.clone());
-            tasks.spawn("control", |stop| control::serve(connection, mailbox, incoming, stop));
+            let (connection, about) = (connection.clone(), self.about());
+            tasks.spawn("control", |stop| control::serve(connection, about, incoming, stop));
         }
         for pattern in [
             Pattern::WakesOf { host: host() },
@@ -164,6 +167,11 @@ impl Member {
         tasks.spawn("serve table", |stop| table.clone().keep_whole(stop));
         connection.flush(FLUSH_WITHIN).await?;
         Ok(table)
+    }
+
+    fn about(&self) -> About {
+        let (mailbox, router) = (self.mailbox.clone(), self.router.clone());
+        About { mailbox, router, caps: self.caps.clone() }
     }
 
     /// Tells the agent of every time the lattice can be reached, the first included, until `stop`.

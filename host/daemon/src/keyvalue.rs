@@ -1,10 +1,54 @@
-//! The key-value back-end of a host in a lattice, which starts before it has joined.
+//! The key-value back-ends of a host, those it was built with: the stores of its lattice, which it
+//! joins after it has started, and those of one component on disk.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use wattle_capability::{Bucket, KeyValue, KvError, StoreScope};
+use wattle_lattice::DataStore;
 use wattle_types::StoreName;
+
+#[cfg(feature = "keyvalue-redb")]
+pub use wattle_keyvalue_redb::OpenError;
+#[cfg(not(feature = "keyvalue-redb"))]
+pub type OpenError = std::convert::Infallible;
+
+#[cfg(feature = "keyvalue-nats")]
+pub(crate) fn in_lattice(data: DataStore) -> Arc<dyn KeyValue> {
+    Arc::new(wattle_keyvalue_nats::NatsStores::new(data))
+}
+
+#[cfg(not(feature = "keyvalue-nats"))]
+pub(crate) fn in_lattice(_data: DataStore) -> Arc<dyn KeyValue> {
+    Arc::new(Without("keyvalue-nats"))
+}
+
+#[cfg(feature = "keyvalue-redb")]
+pub(crate) fn on_disk(path: &Path) -> Result<Arc<dyn KeyValue>, OpenError> {
+    Ok(Arc::new(wattle_keyvalue_redb::RedbStores::open(path)?))
+}
+
+#[cfg(not(feature = "keyvalue-redb"))]
+pub(crate) fn on_disk(_path: &Path) -> Result<Arc<dyn KeyValue>, OpenError> {
+    Ok(Arc::new(Without("keyvalue-redb")))
+}
+
+/// A back-end that this host was built without, by the feature that would bring it.
+#[cfg(not(all(feature = "keyvalue-nats", feature = "keyvalue-redb")))]
+struct Without(&'static str);
+
+#[cfg(not(all(feature = "keyvalue-nats", feature = "keyvalue-redb")))]
+#[async_trait]
+impl KeyValue for Without {
+    async fn open(
+        &self,
+        _scope: &StoreScope,
+        _store: &StoreName,
+    ) -> Result<Arc<dyn Bucket>, KvError> {
+        Err(KvError::Other(format!("this host was built without stores (feature `{}`)", self.0)))
+    }
+}
 
 /// Refuses until the lattice is there.
 #[derive(Default)]

@@ -10,7 +10,7 @@
 //! In reading order: what it is given ([`config`]); a host's life ([`run`], [`standalone`]); what
 //! it keeps ([`identity`], [`disk`], [`artifact`]); the driver ([`driver`], [`start`],
 //! [`actors`], [`bindings`]); the lattice around it ([`join`], [`serve`], [`control`], [`commands`],
-//! [`happenings`], [`judging`], [`spy`]); the way of a request ([`listener`], [`router`], [`calls`],
+//! [`happenings`], [`judging`], [`limits`], [`spy`]); the way of a request ([`listener`], [`router`], [`calls`],
 //! [`messages`]), with what it carries ([`rewind`], [`streams`], [`probe`]); and the way out
 //! ([`exit`], [`outbound`]).
 //!
@@ -38,9 +38,14 @@ mod happenings;
 pub mod identity;
 pub mod join;
 mod judging;
-mod keyvalue;
+pub mod keyvalue;
+mod limits;
 pub mod listener;
 mod mailbox;
+#[cfg(feature = "messaging-nats")]
+mod messages;
+#[cfg(not(feature = "messaging-nats"))]
+#[path = "messages/without.rs"]
 mod messages;
 mod outbound;
 mod outcome;
@@ -48,6 +53,8 @@ mod probe;
 mod rewind;
 mod router;
 pub mod run;
+pub mod sandbox;
+pub mod secrets;
 mod serve;
 mod spy;
 pub mod standalone;

@@ -28,14 +28,14 @@ use crate::config::BODY_BYTES_MAX;
 use crate::router::Router;
 
 /// Someone who sends its head more slowly holds a connection and nothing else.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
-const HEADERS_MAX: usize = 100;
+pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const HEADERS_MAX: usize = 100;
 /// All headers of one request together.
-const HEADER_BYTES_MAX: u32 = 64 << 10;
+pub(crate) const HEADER_BYTES_MAX: u32 = 64 << 10;
 /// Requests of one HTTP/2 connection at once.
-const STREAMS_MAX: u32 = 128;
+pub(crate) const STREAMS_MAX: u32 = 128;
 /// Each costs a descriptor and some kilobytes. Who comes when all are taken waits in the kernel.
-const CONNECTIONS_MAX: usize = 8_192;
+pub(crate) const CONNECTIONS_MAX: usize = 8_192;
 const BACKLOG: u32 = 1_024;
 /// After a failure that is not one connection's, such as having no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

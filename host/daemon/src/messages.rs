@@ -25,7 +25,7 @@ use crate::router::Router;
 use crate::spy::Side;
 
 /// Messages that one run handles at once. What comes meanwhile waits in its bounded backlog.
-const AT_ONCE: usize = 64;
+pub(crate) const AT_ONCE: usize = 64;
 /// Between tries to hand a message to an actor that is busy with something else.
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -31,9 +31,9 @@ use wattle_capability::{Body, BodyError, CallContext, OutboundError};
 use crate::egress::{Egress, Server};
 
 /// Connections to the outside that all actors of a host may have at once.
-const CONNECTIONS_MAX: usize = 512;
+pub(crate) const CONNECTIONS_MAX: usize = 512;
 /// Until a connection is made and, where there is TLS, both sides have agreed.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// The way out of one host, shared by its actors.
 #[derive(Clone)]

@@ -33,7 +33,7 @@ use crate::table::{Heard, Table};
 const HEADERS_ROOM_BYTES: usize = 4 << 10;
 /// A host that just began to run an actor announced it before the actor could call anybody, so
 /// word of it is on its way; or it was missed, and is asked for.
-const VOUCH_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const VOUCH_WITHIN: Duration = Duration::from_secs(1);
 
 /// Everything a request needs to find its actor. Shared by the listener, the call server and the
 /// ways out of all actors.
@@ -84,6 +84,7 @@ impl Router {
     }
 
     /// The lattice, as soon as this host has joined it.
+    #[cfg(feature = "messaging-nats")]
     pub(crate) async fn joined(&self) -> &Connection {
         self.lattice.wait().await
     }

@@ -10,9 +10,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wattle_agent::{Agent, Restored};
 use wattle_engine::{CacheConfig, CacheKey, Engine, EngineConfig, EngineError};
-use wattle_keyvalue_nats::NatsStores;
 use wattle_lattice::{Connection, DataStore};
-use wattle_secrets_file::SecretFiles;
 use wattle_tasks::{CancellationToken, Chain, Stuck, Tasks};
 use wattle_trust::{TrustPolicy, trust_file};
 use wattle_types::{HostId, Labels};
@@ -25,11 +23,12 @@ use crate::egress::ServerError;
 use crate::happenings::Source;
 use crate::identity::{Identity, IdentityError};
 use crate::join::{self, JoinError, Member};
-use crate::keyvalue::Later;
+use crate::keyvalue::{self, Later};
 use crate::listener::{ListenError, Listener};
 use crate::mailbox::Mailbox;
 use crate::outbound::Gate;
 use crate::router::Router;
+use crate::secrets::{self, SecretFiles};
 use crate::start::Starter;
 
 /// Added to the grace of requests for everything that follows them.
@@ -56,7 +55,7 @@ pub enum RunError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
-    Secrets(#[from] wattle_secrets_file::OpenError),
+    Secrets(#[from] secrets::OpenError),
     #[error("the engine could not be set up")]
     Engine(#[from] EngineError),
     #[error("could not join the lattice")]
@@ -137,6 +136,7 @@ impl Host {
         let (mailbox, mail) = Mailbox::new();
         let (writer, writing) = disk::writer(self.disk.clone(), mailbox.clone());
         let keyvalue = Arc::new(Later::default());
+        let caps = Arc::new(config.caps.clone());
         let starter = Starter::new(
             self.engine,
             self.policy,
@@ -144,7 +144,8 @@ impl Host {
             self.gate,
             self.secrets,
             &router,
-        );
+        )
+        .with_caps(caps.clone());
         let (work, calls) = (TaskTracker::new(), TaskTracker::new());
         let means = Means {
             router: router.clone(),
@@ -169,7 +170,14 @@ impl Host {
             let (router, grace) = (router.clone(), config.drain_grace);
             serving.spawn_essential("listener", |leave| listener.run(router, leave, grace));
         }
-        let member = Member { own, boot, router: router.clone(), mailbox, calls: calls.clone() };
+        let member = Member {
+            own,
+            boot,
+            router: router.clone(),
+            mailbox,
+            caps,
+            calls: calls.clone(),
+        };
         let (failed, failure) = oneshot::channel();
         let connect = join::connect_config(&config, &member.own);
         let inner = tasks.clone();
@@ -213,7 +221,7 @@ impl Member {
         self.check_alone(&connection).await?;
         let table = self.listen(&connection, tasks).await?;
         let data = DataStore::new(connection.clone(), Default::default());
-        keyvalue.set(Arc::new(NatsStores::new(data.clone())));
+        keyvalue.set(keyvalue::in_lattice(data.clone()));
         tasks.spawn("data stream", |stop| ensure(data, stop));
         self.router.join(connection.clone());
         tracing::info!(host = %self.own, server = connection.server(), "joined the lattice");

@@ -7,7 +7,7 @@
 //! results or headers. A call nobody asked about pays one load of a flag. *Caveats*: hints for
 //! people; what cannot be said in time is dropped and not said later.
 
-mod watched;
+pub(crate) mod watched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wattle_capability::{Body, CallContext, Callee, Caller, Returned};
 use wattle_engine::CallError;
-use wattle_lattice::call::{CallReply, Outcome, ReplyBody};
+use wattle_lattice::call::{Outcome, ReplyBody};
 use wattle_lattice::signal::{SpyEvent, SpyRequest, Way};
 use wattle_lattice::{Connection, Subject, Subscription};
 use wattle_tasks::CancellationToken;
@@ -191,10 +191,14 @@ impl Sighting<'_> {
     }
 
     /// As of a message, which has no answer.
+    #[cfg(feature = "messaging-nats")]
     pub(crate) fn told(mut self, told: &Result<Result<(), String>, CallError>) {
         match told {
             Ok(Ok(())) => self.note_ok(0),
-            Ok(Err(said)) => self.note(&CallReply::failed("", said.clone()).outcome, 0),
+            Ok(Err(said)) => {
+                let failed = wattle_lattice::call::CallReply::failed("", said.clone());
+                self.note(&failed.outcome, 0);
+            },
             Err(error) => self.note(&admission::refusal(error).outcome, 0),
         }
     }

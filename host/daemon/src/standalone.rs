@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wattle_agent::RunId;
+use wattle_capability::KeyValue;
 use wattle_engine::{CacheConfig, CacheKey, Engine, EngineConfig, LoadError};
-use wattle_keyvalue_redb::{OpenError, RedbStores};
 use wattle_tasks::CancellationToken;
 use wattle_trust::{Refusal, TrustPolicy};
 use wattle_types::stored::VERSION;
@@ -19,6 +19,7 @@ use wattle_types::{
 };
 
 use crate::identity::Identity;
+use crate::keyvalue::{self, OpenError};
 use crate::listener::Listener;
 use crate::router::Router;
 use crate::run::{RunError, gate};
@@ -131,12 +132,12 @@ pub async fn run(
         ..ActorSpec::new(id.clone(), name)
     };
     let router = Router::new(identity.id, engine.clone());
-    let starter = Starter::new(engine.clone(), config.trust, Arc::new(stores), gate, None, &router);
+    let starter = Starter::new(engine.clone(), config.trust, stores, gate, None, &router);
     // As many calls as the engine has places for: nobody shares it.
     let actor = starter.actor(loaded, &spec, router.bindings.of(&id), engine.permits())?;
 
     let (run, revision) = (RunId(1), spec.hash());
-    router.actors.add(run, revision, actor, Vec::new());
+    router.actors.add(run, revision, actor, Arc::new(spec));
     router.actors.serve(&id, run, router.load().limit);
     let entry = ServeEntry {
         actor: id,
@@ -154,9 +155,9 @@ pub async fn run(
 }
 
 /// Blocks: files, and gigabytes of address space.
-fn open(dir: &std::path::Path) -> Result<(Identity, Engine, RedbStores), StandaloneError> {
+fn open(dir: &std::path::Path) -> Result<(Identity, Engine, Arc<dyn KeyValue>), StandaloneError> {
     let identity = Identity::of(dir).map_err(RunError::from)?;
-    let stores = RedbStores::open(&dir.join("keyvalue.redb"))?;
+    let stores = keyvalue::on_disk(&dir.join("keyvalue.redb"))?;
     let cache = CacheConfig {
         dir: dir.join("compiled"),
         key: CacheKey::derive(identity.key.seed().expose().as_bytes()),

@@ -9,8 +9,9 @@ use wattle_agent::{Component, Failure};
 use wattle_capability::log::ToTracing;
 use wattle_capability::secrets::NoSecrets;
 use wattle_capability::{KeyValue, Secrets, StoreScope};
-use wattle_engine::{Actor, ActorConfig, ActorLimits, Engine, LimitError, LoadError, Loaded};
-use wattle_secrets_file::{PlaceError, SecretFiles};
+use wattle_engine::{
+    Actor, ActorConfig, ActorLimits, Caps, Engine, LimitError, LoadError, Loaded,
+};
 use wattle_tasks::Chain;
 use wattle_trust::{Claims, Refusal, TrustPolicy, VerifiedComponent};
 use wattle_types::{ActorSpec, Digest, SpecHash};
@@ -23,9 +24,10 @@ use crate::exit::Exit;
 use crate::messages::Post;
 use crate::outbound::Gate;
 use crate::router::Router;
+use crate::secrets::{PlaceError, SecretFiles};
 
 /// Components read, hashed and verified at once: each is held in memory.
-const FETCHES_MAX: usize = 4;
+pub(crate) const FETCHES_MAX: usize = 4;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
@@ -45,6 +47,8 @@ pub(crate) enum StartError {
     Secret(#[from] PlaceError),
     #[error("it has secrets, and this host keeps none; give it a folder of secrets")]
     NoSecrets,
+    #[error("this host was built without what its spec asks for (feature `{0}`)")]
+    Without(&'static str),
     #[error("it listens for messages, and {digest} does not export wasmcloud:messaging/handler")]
     NoHandler { digest: Digest },
     #[error("the host's own disk failed")]
@@ -64,6 +68,7 @@ impl StartError {
             Self::NotHttp { .. } => "WT-HOST-NOT-HTTP",
             Self::Secret(_) => "WT-HOST-SECRET",
             Self::NoSecrets => "WT-HOST-NO-SECRETS",
+            Self::Without(_) => "WT-HOST-WITHOUT",
             Self::NoHandler { .. } => "WT-HOST-NO-HANDLER",
             Self::Disk(_) => "WT-HOST-DISK",
             Self::Panicked => "WT-HOST-PANIC",
@@ -87,6 +92,8 @@ pub(crate) struct Starter {
     /// None: actors that have secrets do not start here.
     pub(crate) secrets: Option<SecretFiles>,
     pub(crate) post: Post,
+    /// What no actor gets more of.
+    pub(crate) caps: Arc<Caps>,
     router: Weak<Router>,
     fetches: Arc<Semaphore>,
 }
@@ -102,7 +109,12 @@ impl Starter {
     ) -> Self {
         let (trust, fetches) = (Arc::new(trust), Arc::new(Semaphore::new(FETCHES_MAX)));
         let (post, router) = (Post::new(router), Arc::downgrade(router));
-        Self { engine, trust, keyvalue, gate, secrets, post, router, fetches }
+        let caps = Arc::default();
+        Self { engine, trust, keyvalue, gate, secrets, post, caps, router, fetches }
+    }
+
+    pub(crate) fn with_caps(self, caps: Arc<Caps>) -> Self {
+        Self { caps, ..self }
     }
 
     /// Makes the actor of a spec, whose component comes from its image, or from the host's own
@@ -145,6 +157,9 @@ impl Starter {
         if !spec.routes.is_empty() && !loaded.exports_http() {
             return Err(StartError::NotHttp { digest: loaded.digest() });
         }
+        if !spec.messaging.is_empty() && !cfg!(feature = "messaging-nats") {
+            return Err(StartError::Without("messaging-nats"));
+        }
         if !spec.messaging.subscribe.is_empty() && !loaded.exports_messaging() {
             return Err(StartError::NoHandler { digest: loaded.digest() });
         }
@@ -160,7 +175,8 @@ impl Starter {
             messaging: self.post.voice(&spec.messaging),
             secrets: self.secrets_of(spec)?,
             log: Arc::new(ToTracing),
-            limits: ActorLimits::try_from(&spec.limits)?,
+            limits: ActorLimits::grant(&spec.limits, &self.caps)?,
+            instances: spec.instances,
             count,
         };
         Ok(Actor::new(loaded, config))
@@ -220,5 +236,6 @@ fn describe(loaded: &Loaded) -> Component {
         name: claims.name.clone(),
         revision: claims.rev,
         exports: loaded.signatures().exports(),
+        imports: loaded.linkable().0.keys().cloned().collect(),
     }
 }

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use wattle_capability::{CallContext, KeyValue, Log, Messaging, Outbound, Secrets, StoreScope};
-use wattle_types::{ActorId, Load};
+use wattle_types::{ActorId, InstancePolicy, Load, UsageReport};
 
 use crate::call::CallError;
-use crate::config::ActorLimits;
+use crate::concurrent::Crew;
+use crate::grant::ActorLimits;
 use crate::limits::{QUEUE_WAIT, RETRY_AFTER};
 use crate::load::Loaded;
 use crate::permits::{Permit, Permits};
+use crate::stock::Stock;
+use crate::usage::Usage;
 use crate::voice::Allowance;
 
 /// What one actor is bound to.
@@ -29,6 +32,7 @@ pub struct ActorConfig {
     pub secrets: Arc<dyn Secrets>,
     pub log: Arc<dyn Log>,
     pub limits: ActorLimits,
+    pub instances: InstancePolicy,
     /// Instances this host is assigned; each serves `limits.concurrency` calls at once.
     pub count: u32,
 }
@@ -50,6 +54,10 @@ impl fmt::Debug for ActorConfig {
 pub struct Actor {
     pub(crate) loaded: Arc<Loaded>,
     pub(crate) core: Arc<Core>,
+    /// Instances of WASI 0.2 that wait.
+    pub(crate) stock: Arc<Stock>,
+    /// Instances of WASI 0.3.
+    pub(crate) crew: Arc<Crew>,
 }
 
 /// What the calls of one actor share.
@@ -64,6 +72,7 @@ pub(crate) struct Core {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) limits: ActorLimits,
     pub(crate) allowance: Allowance,
+    pub(crate) usage: Arc<Usage>,
     /// Calls of this actor.
     pub(crate) permits: Arc<Permits>,
     /// Requests this actor has under way.
@@ -80,6 +89,9 @@ pub(crate) struct Admitted {
 impl Actor {
     pub fn new(loaded: Arc<Loaded>, config: ActorConfig) -> Self {
         let limits = config.limits;
+        let (policy, places) = (config.instances, &loaded.engine.idle);
+        let stock = Stock::new(policy, places.clone());
+        let crew = Crew::new(policy, loaded.linked().blocks.is_some(), places.clone());
         let core = Core {
             id: config.id,
             config: ArcSwap::from_pointee(config.config),
@@ -90,11 +102,12 @@ impl Actor {
             secrets: config.secrets,
             log: config.log,
             allowance: Allowance::default(),
+            usage: Arc::default(),
             permits: Permits::new(config.count.saturating_mul(limits.concurrency)),
             outgoing: Permits::new(limits.outgoing_max),
             limits,
         };
-        Self { loaded, core: Arc::new(core) }
+        Self { loaded, core: Arc::new(core), stock, crew }
     }
 
     pub fn id(&self) -> &ActorId {
@@ -121,9 +134,16 @@ impl Actor {
         Load { in_flight: permits.taken() + permits.waiting(), limit: permits.limit() }
     }
 
+    /// What this actor takes here, and took since it was made.
+    pub fn usage(&self) -> UsageReport {
+        self.core.usage.report(self.load())
+    }
+
     /// What `wasi:config` answers from the next call on. Calls that run go on with what they had.
     pub fn reconfigure(&self, config: BTreeMap<String, String>) {
         self.core.config.store(Arc::new(config));
+        self.stock.clear();
+        self.crew.clear();
     }
 
     /// A permit of the actor and one of the host: for a call from outside after a short wait, for

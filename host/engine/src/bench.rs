@@ -12,9 +12,7 @@ use crate::call::{Call, CallError};
 /// As [`Actor::http`].
 pub async fn instantiate_and_drop(actor: &Actor, ctx: CallContext) -> Result<(), CallError> {
     let admitted = actor.admit(&ctx).await?;
-    let pre = actor.loaded().pre().clone();
-    let call = Call::new(actor, ctx, admitted);
-    call.drive(async move |store| pre.instantiate_async(store).await.map(drop)).await
+    Call::new(actor, ctx, admitted).drive(async |_, _| Ok(())).await
 }
 
 /// Makes an instance, calls its export `greet: func(name: string) -> string`, and drops it.
@@ -24,11 +22,9 @@ pub async fn instantiate_and_drop(actor: &Actor, ctx: CallContext) -> Result<(),
 /// As [`Actor::http`]; [`CallError::Trap`] where the component has no such export.
 pub async fn greet(actor: &Actor, ctx: CallContext, name: &str) -> Result<String, CallError> {
     let admitted = actor.admit(&ctx).await?;
-    let pre = actor.loaded().pre().clone();
     let call = Call::new(actor, ctx, admitted);
-    call.drive(async move |store| {
-        let instance = pre.instantiate_async(&mut *store).await?;
-        let greet = instance.get_typed_func::<(&str,), (String,)>(&mut *store, "greet")?;
+    call.drive(async |store, live| {
+        let greet = live.instance.get_typed_func::<(&str,), (String,)>(&mut *store, "greet")?;
         greet.call_async(store, (name,)).await.map(|(greeting,)| greeting)
     })
     .await

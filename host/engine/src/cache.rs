@@ -1,32 +1,46 @@
 //! Compiled code on disk, so that a start costs milliseconds instead of seconds.
 //!
 //! What is loaded from here runs as native code, so nothing is loaded that this host did not put
-//! here itself: every artifact has a keyed BLAKE3 over what it was made from, by which engine, and
+//! here itself: every artifact has a keyed BLAKE3 over what it was made from, for which engine, and
 //! its bytes. An artifact is opened once, checked through that descriptor and mapped through it.
 //! The mapping is lazy, so files are never rewritten: they are made under another name, renamed,
 //! and removed. The folder belongs to the host's user alone; who can write there as that user is
 //! not kept out by any of this.
+//!
+//! A crash at any moment leaves files that are whole, missing, or do not match; the last two cost
+//! one compilation.
+
+mod room;
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::io::{self, Seek};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{Mode, OFlags};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wattle_types::Digest;
 
-use crate::{limits, profile};
+use crate::artifact::{self, Artifact};
+use crate::engine_id::EngineId;
+use crate::limits;
 
-/// Where compiled code is kept, and what authenticates it.
+/// Where compiled code is kept, how much of it, and what authenticates it.
 #[derive(Clone, Debug)]
 pub struct CacheConfig {
     /// Made with mode 0700 if it is not there.
     pub dir: PathBuf,
     pub key: CacheKey,
+    /// All artifacts together; what was not used for the longest time goes first.
+    pub bytes_max: u64,
+}
+
+impl CacheConfig {
+    /// Of the default size.
+    pub fn new(dir: impl Into<PathBuf>, key: CacheKey) -> Self {
+        Self { dir: dir.into(), key, bytes_max: limits::CACHE_BYTES_MAX }
+    }
 }
 
 /// The secret of one host by which it knows its own artifacts.
@@ -71,7 +85,13 @@ pub(crate) enum Miss {
 #[derive(Debug)]
 pub(crate) struct Cache {
     config: CacheConfig,
-    bytes_max: u64,
+}
+
+/// What code is found by: the content it was made from, and the engine it was made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    pub(crate) source: Digest,
+    pub(crate) engine: EngineId,
 }
 
 impl Cache {
@@ -83,35 +103,44 @@ impl Cache {
         if mode & 0o022 != 0 {
             return Err(CacheError::Open { dir: dir.clone(), mode });
         }
-        Ok(Self { config, bytes_max: limits::CACHE_BYTES_MAX })
+        Ok(Self { config })
     }
 
-    /// The compiled form of the component with this digest.
-    pub(crate) fn load(&self, engine: &Engine, source: Digest) -> Result<Component, Miss> {
-        let mut artifact = open(&self.artifact(source))?;
-        let mut mac = open(&self.mac(source))?;
+    /// The code under `key`, mapped into `wasmtime`.
+    pub(crate) fn load(&self, wasmtime: &Engine, key: Key) -> Result<Component, Miss> {
+        let mut code = open(&self.code(key))?;
+        let mut mac = open(&self.mac(key))?;
         let mut expected = [0; blake3::OUT_LEN];
         io::Read::read_exact(&mut mac, &mut expected).map_err(Miss::Unreadable)?;
-        let found = self.authenticate(source, &mut artifact).map_err(Miss::Unreadable)?;
+        let found = self.authenticate(key, &mut code).map_err(Miss::Unreadable)?;
         // `blake3::Hash` compares in constant time.
         if found != blake3::Hash::from_bytes(expected) {
             return Err(Miss::NotOurs);
         }
-        map(engine, &artifact).map_err(|error| Miss::Unsuitable(error.into_boxed_dyn_error()))
+        let component = map(wasmtime, &code)?;
+        // When it was used last, for whoever makes room. If this fails it goes too early.
+        let _ = mac.set_modified(SystemTime::now());
+        Ok(component)
     }
 
-    /// Keeps `component`. Whoever renames last wins; both are right.
-    pub(crate) fn store(&self, source: Digest, component: &Component) -> io::Result<()> {
-        let artifact = component.serialize().map_err(io::Error::other)?;
-        let mac = self.authenticate(source, &mut artifact.as_slice())?;
-        self.make_room(artifact.len() as u64)?;
-        self.write(&self.artifact(source), &artifact)?;
-        self.write(&self.mac(source), mac.as_bytes())
+    /// Keeps `artifact`. Whoever renames last wins; both are right.
+    pub(crate) fn store(&self, key: Key, artifact: &Artifact) -> io::Result<()> {
+        self.make_room(artifact.len()?)?;
+        let mut file = self.begin()?;
+        io::copy(&mut artifact.read()?, &mut file)?;
+        // Over what was written, not over what was meant.
+        file.rewind()?;
+        let mac = self.authenticate(key, &mut file)?;
+        file.persist(self.code(key))?;
+        let mut file = self.begin()?;
+        io::Write::write_all(&mut file, mac.as_bytes())?;
+        file.persist(self.mac(key))?;
+        Ok(())
     }
 
-    /// Removes what is there for `source`, so that a bad artifact is looked at once.
-    pub(crate) fn remove(&self, source: Digest) {
-        for path in [self.artifact(source), self.mac(source)] {
+    /// Removes what is there under `key`, so that a bad artifact is looked at once.
+    pub(crate) fn remove(&self, key: Key) {
+        for path in [self.code(key), self.mac(key)] {
             // It may have gone already; if it stays, it is refused again next time.
             let _ = fs::remove_file(path);
         }
@@ -119,108 +148,49 @@ impl Cache {
 
     /// Over all three, each with its length: two valid files cannot be swapped, nor can the end
     /// of one part be read as the start of the next.
-    fn authenticate(
-        &self,
-        source: Digest,
-        artifact: &mut impl io::Read,
-    ) -> io::Result<blake3::Hash> {
-        let engine = profile::engine_id();
+    fn authenticate(&self, key: Key, code: &mut impl io::Read) -> io::Result<blake3::Hash> {
+        let engine = key.engine.to_string();
         let mut mac = blake3::Hasher::new_keyed(&self.config.key.0);
-        mac.update(source.bytes());
+        mac.update(key.source.bytes());
         mac.update(&(engine.len() as u64).to_le_bytes());
         mac.update(engine.as_bytes());
-        mac.update_reader(artifact)?;
+        mac.update_reader(code)?;
         Ok(mac.finalize())
     }
 
-    fn artifact(&self, source: Digest) -> PathBuf {
-        self.config.dir.join(format!("{source}.cwasm"))
+    fn code(&self, key: Key) -> PathBuf {
+        self.file(key, room::CODE)
     }
 
-    fn mac(&self, source: Digest) -> PathBuf {
-        self.config.dir.join(format!("{source}.mac"))
+    fn mac(&self, key: Key) -> PathBuf {
+        self.file(key, room::MAC)
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.config.dir)?;
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
+    fn file(&self, Key { source, engine }: Key, ending: &str) -> PathBuf {
+        self.config.dir.join(format!("{source}.{}{ending}", engine.slug()))
     }
 
-    /// Removes the artifacts that were made longest ago until `more` bytes fit.
+    fn begin(&self) -> io::Result<tempfile::NamedTempFile> {
+        tempfile::Builder::new().prefix(room::UNFINISHED).tempfile_in(&self.config.dir)
+    }
+
     fn make_room(&self, more: u64) -> io::Result<()> {
-        let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
-        for entry in fs::read_dir(&self.config.dir)? {
-            let entry = entry?;
-            let about = entry.metadata()?;
-            files.push((about.modified()?, about.size(), entry.path()));
-        }
-        files.sort();
-        let mut total = more + files.iter().map(|(_, size, _)| size).sum::<u64>();
-        for (_, size, path) in files {
-            if total <= self.bytes_max {
-                break;
-            }
-            // Whoever has it mapped keeps it: the name goes, the file stays while it is used.
-            fs::remove_file(path)?;
-            total -= size;
-        }
-        Ok(())
+        room::make(&self.config.dir, self.config.bytes_max, more, SystemTime::now())
     }
 }
 
-/// Opens a file of ours, and nothing that a link points to.
 fn open(path: &Path) -> Result<File, Miss> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => Ok(descriptor.into()),
-        Err(rustix::io::Errno::NOENT) => Err(Miss::Absent),
-        Err(error) => Err(Miss::Unreadable(error.into())),
-    }
+    artifact::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Miss::Absent,
+        _ => Miss::Unreadable(error),
+    })
 }
 
-/// Maps the file that was checked: by its descriptor, since its name may mean another file by now.
 #[allow(unsafe_code)]
-fn map(engine: &Engine, artifact: &File) -> wasmtime::Result<Component> {
-    let path = format!("/proc/self/fd/{}", artifact.as_raw_fd());
-    // SAFETY: these bytes are what `Component::serialize` gave this host: the caller has just
-    // checked the keyed hash over them through this very descriptor. They do not change while they
-    // are mapped: files here are only made new, renamed and removed, in a folder that nobody else
-    // may write to.
-    unsafe { Component::deserialize_file(engine, path) }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn room_is_made_by_what_was_made_longest_ago_and_by_no_more_than_needed() {
-        let dir = tempfile::tempdir().unwrap();
-        let key = CacheKey::derive(b"key");
-        let config = CacheConfig { dir: dir.path().join("cache"), key };
-        let cache = Cache { bytes_max: 100, ..Cache::open(config).unwrap() };
-        for (age, name) in [(1, "young"), (3, "oldest"), (2, "old")] {
-            let path = cache.config.dir.join(name);
-            fs::write(&path, [0; 40]).unwrap();
-            let made = SystemTime::now() - Duration::from_secs(age);
-            File::options().append(true).open(path).unwrap().set_modified(made).unwrap();
-        }
-        let left = || {
-            let entries = fs::read_dir(&cache.config.dir).unwrap();
-            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            let mut names: Vec<String> = names.collect();
-            names.sort();
-            names
-        };
-        cache.make_room(20).unwrap();
-        assert_eq!(left(), ["old", "young"]);
-        cache.make_room(20).unwrap();
-        assert_eq!(left(), ["old", "young"]);
-        cache.make_room(100).unwrap();
-        assert!(left().is_empty());
-    }
+fn map(engine: &Engine, code: &File) -> Result<Component, Miss> {
+    // SAFETY: these bytes are what a compiler of this host gave it: the caller has just checked the
+    // keyed hash over them through this very descriptor. They do not change while they are mapped:
+    // files here are only made new, renamed and removed, in a folder that nobody else may write to.
+    let component = unsafe { artifact::map(engine, code) };
+    component.map_err(|error| Miss::Unsuitable(error.into_boxed_dyn_error()))
 }

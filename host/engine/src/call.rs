@@ -14,8 +14,8 @@ use std::time::Duration;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tracing::Instrument;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
@@ -24,12 +24,15 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wattle_capability::{Body, CallContext};
 
 use crate::actor::{Actor, Admitted};
+use crate::concurrent::Watch;
 use crate::import::{self, Unanswered};
 use crate::limits::RETRY_AFTER;
 use crate::outgoing::into_guest;
 use crate::packed::Misfit;
+use crate::profile::Wasi;
 use crate::reply::{self, Reply};
-use crate::state::{self, Ongoing, State};
+use crate::seat::{Live, Seat};
+use crate::state::{Ongoing, State};
 
 /// Why a call has no answer, or only a part of one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +76,12 @@ pub enum CallError {
     /// error, and so the guest ended there.
     #[error("a call it made failed: {message}")]
     Mesh { code: &'static str, message: String },
+    /// As with a trap, by another call that shared its instance.
+    #[error("its instance ended because of another call: {reason}")]
+    Lost { reason: String },
+    /// Whoever waited for it has gone.
+    #[error("nobody waited for it any more")]
+    GivenUp,
     /// A defect of ours.
     #[error("the host failed: {reason}")]
     Internal { reason: String },
@@ -96,6 +105,8 @@ impl CallError {
             Self::NoAnswer => "WT-ENGINE-NO-ANSWER",
             Self::Answered { .. } => "WT-ENGINE-ANSWERED",
             Self::Mesh { code, .. } => code,
+            Self::Lost { .. } => "WT-ENGINE-INSTANCE-LOST",
+            Self::GivenUp => "WT-ENGINE-GIVEN-UP",
             Self::Internal { .. } => "WT-ENGINE-INTERNAL",
         }
     }
@@ -133,7 +144,7 @@ impl CallError {
 }
 
 impl Actor {
-    /// Answers one HTTP request in a fresh instance.
+    /// Answers one HTTP request.
     ///
     /// Returns when the guest has set the head of its answer; the instance lives until the body
     /// ended or is dropped. The call ends at the deadline of `ctx` or after the actor's own
@@ -147,7 +158,12 @@ impl Actor {
         mut ctx: CallContext,
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, CallError> {
-        let proxy = self.loaded.proxy().ok_or(CallError::NotHttp)?.clone();
+        if !self.loaded.exports_http() {
+            return Err(CallError::NotHttp);
+        }
+        if self.loaded.linked().wasi() == Wasi::P3 {
+            return self.http_concurrently(ctx, request).await;
+        }
         let now = Instant::now();
         ctx.deadline = ctx.deadline.min(now + self.core.limits.execution_max);
         if ctx.deadline <= now {
@@ -160,16 +176,17 @@ impl Actor {
         let (head, answered) = oneshot::channel();
         let bad_request =
             |error: wasmtime::Error| CallError::BadRequest { reason: error.to_string() };
-        let mut http = call.store.data_mut().http();
+        let mut http = call.seat.store.data_mut().http();
         let scheme = scheme(request.uri());
         let request = request.map(|body| body.map_err(|error| into_guest(&error)));
         let request = http.new_incoming_request(scheme, request).map_err(bad_request)?;
         let response = http.new_response_outparam(head).map_err(bad_request)?;
 
-        let running = Running::start(call.drive(async move |store: &mut Store<State>| {
-            let instance = proxy.instantiate_async(&mut *store).await?;
-            instance.wasi_http_incoming_handler().call_handle(store, request, response).await
-        }));
+        let running =
+            Running::start(call.drive(async move |store: &mut Store<State>, live: &Live| {
+                let proxy = live.proxy.as_ref().expect("whoever exports HTTP has a proxy");
+                proxy.wasi_http_incoming_handler().call_handle(store, request, response).await
+            }));
         match answered.await {
             Ok(Ok(response)) => Ok(Reply::of(response, running, expected)),
             Ok(Err(code)) => Err(CallError::Answered { error: code.to_string() }),
@@ -179,13 +196,13 @@ impl Actor {
     }
 }
 
-fn scheme(uri: &http::Uri) -> Scheme {
+pub(crate) fn scheme(uri: &http::Uri) -> Scheme {
     if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { Scheme::Https } else { Scheme::Http }
 }
 
-/// A call that is admitted and has its store.
+/// A call that is admitted and has its seat.
 pub(crate) struct Call {
-    pub(crate) store: Store<State>,
+    pub(crate) seat: Seat,
     admitted: Admitted,
     actor: Actor,
     ongoing: Arc<Ongoing>,
@@ -197,7 +214,7 @@ struct Fate(Option<Arc<Ongoing>>);
 impl Drop for Fate {
     fn drop(&mut self) {
         if let Some(ongoing) = &self.0 {
-            ongoing.fail();
+            ongoing.fail(CallError::GivenUp);
         }
     }
 }
@@ -205,27 +222,26 @@ impl Drop for Fate {
 impl Call {
     pub(crate) fn new(actor: &Actor, ctx: CallContext, admitted: Admitted) -> Self {
         let ongoing = Ongoing::new(ctx);
-        let engine = &actor.loaded.engine.wasmtime;
-        let store = state::store(engine, actor.core.clone(), ongoing.clone());
-        Self { store, admitted, actor: actor.clone(), ongoing }
+        let seat = actor.stock.take(actor, &ongoing);
+        Self { seat, admitted, actor: actor.clone(), ongoing }
     }
 
-    /// Makes an instance and runs `work` in it, to its end or the deadline, and then gives
-    /// everything back. The deadline covers making the instance too: that runs guest code.
+    /// Runs `work` in an instance, to its end or the deadline, and then gives everything back. The
+    /// deadline covers making the instance too: that runs guest code.
     pub(crate) async fn drive<T>(
         self,
-        work: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+        work: impl AsyncFnOnce(&mut Store<State>, &Live) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         // Bound in this order so that, if the task is aborted, the call is known to have failed
         // before its store goes, and the store goes before its permit.
         let (admitted, actor, deadline) = (self.admitted, self.actor, self.ongoing.ctx.deadline);
-        let mut store = self.store;
+        let mut seat = self.seat;
         let mut fate = Fate(Some(self.ongoing));
-        let turn = actor.loaded.engine.lane.enter(&mut store);
-        let driven = timeout_at(deadline, turn.drive(work(&mut store))).await;
-        let outcome = match driven {
+        let turn = seat.turn.clone();
+        let driven = turn.drive(seat.run(actor.loaded.linked(), work));
+        let outcome = match timeout_at(deadline, driven).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(classify(&error, store.data())),
+            Ok(Err(error)) => Err(classify(&error, seat.store.data())),
             Err(_) => Err(CallError::DeadlineExceeded { begun: true }),
         };
         let id = &actor.core.id;
@@ -235,24 +251,28 @@ impl Call {
                 actor = %id, used = ?turn.used(), code = error.code(), %error, "call failed"
             ),
         }
-        if outcome.is_ok() {
-            fate.0 = None;
+        match (&outcome, fate.0.take()) {
+            (Err(error), Some(ongoing)) => ongoing.fail(error.clone()),
+            _ => {}
         }
         // In this order: a permit is free only when what it stands for is.
         drop(fate);
-        drop(store);
+        match outcome {
+            Ok(_) => actor.stock.put(&actor.core, seat),
+            Err(_) => drop(seat),
+        }
         drop(admitted);
         outcome
     }
 }
 
-fn classify(error: &wasmtime::Error, state: &State) -> CallError {
+pub(crate) fn classify(error: &wasmtime::Error, state: &State) -> CallError {
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return CallError::Exit { status: exit.0 };
     }
     if let Some(Unanswered { code, message }) = error.downcast_ref() {
         // What it called had no longer than itself.
-        if *code == import::DEADLINE && state.caller().1.ctx.deadline <= Instant::now() {
+        if *code == import::DEADLINE && state.acting().ongoing.ctx.deadline <= Instant::now() {
             return CallError::DeadlineExceeded { begun: true };
         }
         return CallError::Mesh { code, message: message.clone() };
@@ -277,23 +297,42 @@ fn classify(error: &wasmtime::Error, state: &State) -> CallError {
     CallError::Trap { reason }
 }
 
-/// The task of a call. Dropping it ends the call.
-#[derive(Debug)]
-pub(crate) struct Running {
-    task: JoinHandle<Result<(), CallError>>,
-    ends_with_us: bool,
+/// What writes an answer. Dropping it ends the call.
+pub(crate) enum Running {
+    /// A task for this call alone.
+    Task { task: JoinHandle<Result<(), CallError>>, ends_with_us: bool },
+    /// An instance of WASI 0.3.
+    Worker { watch: Watch, deadline: Option<Pin<Box<Sleep>>> },
 }
 
 impl Running {
     fn start(call: impl Future<Output = Result<(), CallError>> + Send + 'static) -> Self {
-        Self { task: tokio::spawn(call.in_current_span()), ends_with_us: true }
+        Self::Task { task: tokio::spawn(call.in_current_span()), ends_with_us: true }
+    }
+
+    pub(crate) fn worker(watch: Watch) -> Self {
+        Self::Worker { watch, deadline: None }
     }
 
     /// How it ended, once it has. Not to be polled again after that.
     pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        Pin::new(&mut self.task).poll(cx).map(|joined| {
-            joined.unwrap_or_else(|error| Err(CallError::Internal { reason: error.to_string() }))
-        })
+        match self {
+            Self::Task { task, .. } => Pin::new(task).poll(cx).map(|joined| {
+                let panicked = |error: JoinError| CallError::Internal { reason: error.to_string() };
+                joined.map_err(panicked).flatten()
+            }),
+            // A stream in there ends only with what wrote it, or with its store; and who ends a
+            // store says before that what failed.
+            Self::Worker { watch, .. } => Poll::Ready(watch.outcome()),
+        }
+    }
+
+    /// Ready when no more of the answer is to be waited for. A task is ended by its deadline, and
+    /// its stream with it; an instance that others share goes on.
+    pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self::Worker { watch, deadline } = self else { return Poll::Pending };
+        let at = watch.deadline();
+        deadline.get_or_insert_with(|| Box::pin(sleep_until(at))).as_mut().poll(cx)
     }
 
     async fn ended(mut self) -> Result<(), CallError> {
@@ -303,14 +342,17 @@ impl Running {
     /// Lets the call end by itself, at its deadline at the latest: nobody waits for it any more,
     /// and everything it had to say arrived.
     pub(crate) fn let_go(&mut self) {
-        self.ends_with_us = false;
+        match self {
+            Self::Task { ends_with_us, .. } => *ends_with_us = false,
+            Self::Worker { watch, .. } => watch.let_go(),
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.ends_with_us {
-            self.task.abort();
+        if let Self::Task { task, ends_with_us: true } = self {
+            task.abort();
         }
     }
 }

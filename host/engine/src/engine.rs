@@ -1,22 +1,19 @@
-//! One engine per process: wasmtime, its pool, the linker, and who may run how much.
+//! One engine per process: what runs components, and who may run how much.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
-use wasmtime::component::Linker;
-
 use crate::cache::{Cache, CacheError};
+use crate::compile::Compilers;
 use crate::config::EngineConfig;
 use crate::lane::Lane;
 use crate::limits::PERMITS_CEILING;
 use crate::load::Loader;
 use crate::permits::Permits;
-use crate::state::State;
-use crate::{profile, state, ticker};
+use crate::runtime::Runtimes;
 
-/// Runs components of WASI 0.2. Cheap to clone; lives as long as a clone, a component or an actor
+/// Runs components of WASI 0.2 and 0.3. Cheap to clone; lives as long as a clone, a component or an actor
 /// of it.
 #[derive(Clone)]
 pub struct Engine {
@@ -25,21 +22,22 @@ pub struct Engine {
 
 /// What all components of one engine share.
 pub(crate) struct Shared {
-    pub(crate) wasmtime: wasmtime::Engine,
-    pub(crate) linker: Linker<State>,
+    pub(crate) runtimes: Runtimes,
     pub(crate) loader: Loader,
     pub(crate) lane: Lane,
     /// For calls from outside.
     pub(crate) permits: Arc<Permits>,
     /// For calls that a call makes.
     pub(crate) nested: Arc<Permits>,
+    /// For instances that wait for their next call.
+    pub(crate) idle: Arc<Permits>,
 }
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    #[error("{permits} permits are asked for, and an engine has 1 to {max}")]
+    #[error("{permits} permits and idle instances are asked for, and an engine has 1 to {max}")]
     Permits { permits: u32, max: u32 },
     #[error("could not set up wasmtime for {slots} instances")]
     Wasmtime { slots: u32, source: Box<dyn std::error::Error + Send + Sync> },
@@ -47,8 +45,8 @@ pub enum EngineError {
     Link(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("could not start the thread that counts epochs")]
     Ticker(#[source] io::Error),
-    #[error("could not start the compiler's threads")]
-    Compilers(#[source] ThreadPoolBuildError),
+    #[error("could not start the process that starts compilers")]
+    Compilers(#[source] io::Error),
     #[error(transparent)]
     Cache(#[from] CacheError),
 }
@@ -73,30 +71,23 @@ impl Engine {
     /// See [`EngineError`]; each is a matter of configuration or of what the system allows.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
         let permits = config.permits.saturating_add(config.nested_permits);
-        if config.permits == 0 || PERMITS_CEILING < permits {
-            return Err(EngineError::Permits { permits, max: PERMITS_CEILING });
+        let places = permits.saturating_add(config.idle_instances);
+        if config.permits == 0 || PERMITS_CEILING < places {
+            return Err(EngineError::Permits { permits: places, max: PERMITS_CEILING });
         }
         // More slots than permits: the store of a call that has just ended is dropped a moment
         // after its permit is free for the next one.
-        let slots = permits + permits / 8 + 8;
-        let failed = |error: wasmtime::Error| EngineError::Wasmtime {
-            slots,
-            source: error.into_boxed_dyn_error(),
-        };
-        let wasmtime = profile::config(slots).map_err(failed)?;
-        let wasmtime = wasmtime::Engine::new(&wasmtime).map_err(failed)?;
-        ticker::start(&wasmtime).map_err(EngineError::Ticker)?;
-        let linker = state::linker(&wasmtime)
-            .map_err(|error| EngineError::Link(error.into_boxed_dyn_error()))?;
+        let slots = permits + permits / 8 + 8 + config.idle_instances;
+        let runtimes = Runtimes::new(config.space, config.target, slots)?;
         let cache = config.cache.map(Cache::open).transpose()?;
-        let compilers = compilers(config.compile_threads).map_err(EngineError::Compilers)?;
+        let compilers = Compilers::start(config.compile).map_err(EngineError::Compilers)?;
         let shared = Shared {
-            wasmtime,
-            linker,
+            runtimes,
             loader: Loader::new(cache, config.component_bytes_max, compilers),
             lane: Lane::new(config.slow_permits.max(1)),
             permits: Permits::new(config.permits),
             nested: Permits::new(config.nested_permits),
+            idle: Permits::new(config.idle_instances),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -119,13 +110,4 @@ impl fmt::Debug for Engine {
             .field("in_flight", &self.in_flight())
             .finish_non_exhaustive()
     }
-}
-
-/// The compiler's own threads. In the pool of the process it would take every processor from the
-/// calls that are being served.
-fn compilers(threads: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
-    ThreadPoolBuilder::new()
-        .num_threads(threads.max(1))
-        .thread_name(|n| format!("compiler-{n}"))
-        .build()
 }

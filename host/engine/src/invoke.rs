@@ -9,9 +9,10 @@ use wattle_capability::{CallContext, Invocation, Returned};
 use crate::actor::Actor;
 use crate::call::{Call, CallError};
 use crate::packed::{self, Values};
+use crate::profile::Wasi;
 
 impl Actor {
-    /// Calls one function in a fresh instance.
+    /// Calls one function.
     ///
     /// The function is that of the interface and version that fits, and it must have the signature
     /// the caller knows. Arguments that came from another host should have passed
@@ -26,9 +27,12 @@ impl Actor {
         mut ctx: CallContext,
         invocation: Invocation,
     ) -> Result<Returned, CallError> {
-        let Invocation { callee, args, streams } = invocation;
         let linked = self.loaded.linked();
-        let export = linked.export(&callee)?;
+        let export = linked.export(&invocation.callee)?;
+        if linked.wasi() == Wasi::P3 {
+            return self.invoke_concurrently(ctx, export, invocation).await;
+        }
+        let Invocation { args, streams, .. } = invocation;
         let now = Instant::now();
         ctx.deadline = ctx.deadline.min(now + self.core.limits.execution_max);
         if ctx.deadline <= now {
@@ -38,15 +42,15 @@ impl Actor {
         let mut call = Call::new(self, ctx, admitted);
         let too_many =
             |error: wasmtime::Error| CallError::BadArguments { reason: error.to_string() };
-        let table = &mut call.store.data_mut().table;
-        let args = Values::arrive(args, streams, table).map_err(too_many)?;
-        call.drive(async |store| {
-            let instance = linked.pre.instantiate_async(&mut *store).await?;
-            let func = instance
+        let table = &mut call.seat.store.data_mut().table;
+        let args = Values::arrive(args, streams, export.streams, table).map_err(too_many)?;
+        call.drive(async |store, live| {
+            let func = live
+                .instance
                 .get_func(&mut *store, export.index)
                 .expect("an instance has every export of its component");
             let answer = packed::call(&mut *store, func, args).await?;
-            let (result, streams) = answer.leave(&mut store.data_mut().table)?;
+            let (result, streams) = answer.leave(store)?;
             Ok(Returned { result, streams })
         })
         .await

@@ -21,7 +21,7 @@ pub(crate) struct Lane {
     permits: Arc<Semaphore>,
 }
 
-/// One call's place in it. Shared between the task that polls the call and the callback that
+/// One store's place in it. Shared between the task that polls the call and the callback that
 /// interrupts the guest, which run on one thread, one inside the other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Turn(Arc<Mutex<State>>);
@@ -40,8 +40,8 @@ impl Lane {
         Self { permits: Arc::new(Semaphore::new(permits)) }
     }
 
-    /// Lets the guest in `store` be interrupted. What drives the store must go through
-    /// [`Turn::drive`].
+    /// Lets the guest in `store` be interrupted. Each of its calls must go through
+    /// [`Turn::begin`] and [`Turn::drive`].
     pub(crate) fn enter<T>(&self, store: &mut Store<T>) -> Turn {
         let turn = Turn::default();
         let (permits, mine) = (self.permits.clone(), turn.clone());
@@ -59,13 +59,26 @@ impl Lane {
             };
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(in_line)))
         });
-        // Without a deadline a store traps at once, already in its start functions.
-        store.set_epoch_deadline(1);
         turn
     }
 }
 
 impl Turn {
+    /// A call begins in `store`, the first or the next.
+    pub(crate) fn begin<T>(&self, store: &mut Store<T>) {
+        // Without a deadline a store traps at once, already in its start functions; and a deadline
+        // is so many ticks from when it was set.
+        store.set_epoch_deadline(1);
+        self.begin_anew();
+    }
+
+    /// As [`Turn::begin`], in a store that is being driven: its next tick is on its way.
+    pub(crate) fn begin_anew(&self) {
+        let mut state = self.state();
+        state.used = Duration::ZERO;
+        state.running_since = state.running_since.map(|_| Instant::now());
+    }
+
     /// Runs `call`, and gives its slow permit back whenever it is not running: a guest that slept
     /// or waited with a permit would stop all other slow guests. When it wakes it runs without
     /// one, but only to its next tick.
@@ -76,8 +89,8 @@ impl Turn {
             self.state().running_since = Some(start);
             let polled = call.as_mut().poll(cx);
             let mut state = self.state();
-            state.used += start.elapsed();
-            state.running_since = None;
+            let since = state.running_since.take().unwrap_or(start);
+            state.used += since.elapsed();
             state.permit = None;
             polled
         })

@@ -11,19 +11,26 @@
 //! the ticker of epochs.
 //!
 //! In reading order: what it is given (`config`, `limits`); the engine and how a component gets in
-//! (`engine`, `profile`, `shape`, `offered`, `load`, `cache`, `signature`, `link`); one actor and one
+//! (`engine`, `profile`, `engine_id`, `shape`, `offered`, `load`, `cache`,
+//! `compile`, `artifact`, `signature`, `link`); one actor and one
 //! call (`actor`, `call`, `reply`, `permits`, `lane`, `meter`); calls of functions (`invoke`,
 //! `import`, `packed`, `stream`); what guests see (`state`, `keyvalue`, `messaging`, `secrets`,
 //! `settings`, `bus`, `logging`, `voice`, `outgoing`, `bindings`).
 
 pub mod actor;
+mod artifact;
 pub mod bench;
 mod bindings;
 mod bus;
 pub mod cache;
 pub mod call;
+pub mod compile;
+mod concurrent;
 pub mod config;
 pub mod engine;
+pub mod engine_id;
+mod flow;
+pub mod grant;
 mod import;
 mod invoke;
 mod keyvalue;
@@ -38,20 +45,29 @@ pub mod offered;
 mod outgoing;
 mod packed;
 pub mod permits;
-mod profile;
+pub mod profile;
 mod reply;
+mod runtime;
+mod seat;
 mod secrets;
 mod settings;
 mod shape;
 mod signature;
 mod state;
+mod stock;
 mod stream;
 mod ticker;
+mod usage;
 mod voice;
 
 pub use actor::{Actor, ActorConfig};
+pub use artifact::Artifact;
 pub use cache::{CacheConfig, CacheKey};
 pub use call::CallError;
-pub use config::{ActorLimits, EngineConfig, LimitError};
+pub use compile::{CompileConfig, CompileError, Compiler, Compilers};
+pub use config::EngineConfig;
 pub use engine::{Engine, EngineError};
-pub use load::{LoadError, Loaded, Origin};
+pub use engine_id::{EngineId, EngineIdError, Level, Target};
+pub use grant::{ActorLimits, Caps, LimitError};
+pub use load::{Found, LoadError, Loaded, Origin, Precompiled};
+pub use profile::{AddressSpace, Profile};

@@ -1,30 +1,35 @@
-//! Every bound of the engine that is the same for all actors, with its reason.
+//! Every bound of the engine, with its reason: those that are the same for all actors, and what an
+//! actor gets that asks for nothing.
 //!
-//! `docs/limits.md` is the table of these for people; a test keeps the two together.
+//! What a manifest may ask for is in [`wattle_types::limit`]. `docs/limits.md` is the table of all
+//! of them for people; a test keeps them together.
 
 use std::time::Duration;
 
+use wattle_capability::{keyvalue, messaging};
+use wattle_types::Limit;
+
 /// What one actor may have of linear memory at most, whatever its manifest says: the size of a
 /// slot of the pool.
-pub const MEMORY_BYTES_CEILING: usize = 128 << 20;
+pub const MEMORY_BYTES_CEILING: usize = Limit::Memory.max() as usize;
 
 /// Linear memory of one instance, all its memories together, unless the manifest says otherwise.
 pub const MEMORY_BYTES_DEFAULT: usize = 64 << 20;
 
 /// How long one call may take, from admission to the last byte of its answer.
-pub const EXECUTION_CEILING: Duration = Duration::from_secs(30);
+pub const EXECUTION_CEILING: Duration = Duration::from_millis(Limit::Execution.max());
 
 /// Calls that one instance of an assignment serves at once, unless the manifest says otherwise.
 pub const CONCURRENCY_DEFAULT: u32 = 64;
 
 /// Core instances in one call. A Python component takes 14; one composed of three languages
 /// about 30.
-pub const INSTANCES_MAX: usize = 64;
-pub const TABLES_MAX: usize = 64;
-pub const MEMORIES_MAX: usize = 32;
+pub const INSTANCES_MAX: usize = Limit::CoreInstances.max() as usize;
+pub const TABLES_MAX: usize = Limit::Tables.max() as usize;
+pub const MEMORIES_MAX: usize = Limit::Memories.max() as usize;
 
 /// Elements of one table.
-pub const TABLE_ELEMENTS_MAX: usize = 20_000;
+pub const TABLE_ELEMENTS_MAX: usize = Limit::TableElements.max() as usize;
 
 /// What a guest may hand to the host in one host call, in bytes. One of 1 MiB passes.
 pub const HOSTCALL_FUEL: usize = 4 << 20;
@@ -76,8 +81,10 @@ pub const SIGNATURE_TYPES_MAX: usize = 65_536;
 /// A component file.
 pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
 
-/// Components compiled at once; each uses all threads of the compiler's pool.
-pub const COMPILES_MAX: usize = 1;
+/// What compiling one component may take: address space in bytes, and time. A Python component of
+/// 18 MB takes 340 MB, and 11 s on one processor.
+pub const COMPILE_MEMORY_BYTES: u64 = 1 << 30;
+pub const COMPILE_TIME: Duration = Duration::from_secs(120);
 
 /// All artifacts of the compile cache together.
 pub const CACHE_BYTES_MAX: u64 = 2 << 30;
@@ -85,6 +92,13 @@ pub const CACHE_BYTES_MAX: u64 = 2 << 30;
 /// Calls a host runs at once, and those more that are kept for calls made by calls.
 pub const PERMITS_DEFAULT: u32 = 256;
 pub const NESTED_PERMITS_DEFAULT: u32 = 64;
+
+/// Instances that wait for their next call, over all actors that reuse theirs.
+pub const IDLE_INSTANCES_DEFAULT: u32 = 256;
+
+/// Of its memory limit, what an instance that is reused may have grown to: memory never shrinks, so
+/// one large call would leave too little for those after it.
+pub const REUSE_MEMORY_PERCENT_MAX: usize = 75;
 
 /// How long a call from outside may wait for a permit. What waits longer under overload is mostly
 /// work for somebody who has gone; what comes in a burst is through in less.
@@ -94,7 +108,12 @@ pub const QUEUE_WAIT: Duration = Duration::from_millis(100);
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// More would not fit the maps a process may have (`vm.max_map_count`): a stack takes two.
-pub const PERMITS_CEILING: u32 = 4_096;
+pub const PERMITS_CEILING: u32 = Limit::Concurrency.max() as u32;
+
+/// What a guest may have of a stack, and what it has together with the host's functions that run
+/// on it: the difference is the host's, and is never made smaller.
+pub const STACK_BYTES_MAX: usize = 512 << 10;
+pub const STACK_WITH_HOST_BYTES: usize = 2 << 20;
 
 /// How often a running guest is looked at.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -105,75 +124,46 @@ pub const KEEP_MEMORY_BYTES: usize = 2 << 20;
 pub const KEEP_TABLE_BYTES: usize = 64 << 10;
 pub const KEEP_STACK_BYTES: usize = 64 << 10;
 
+/// What an actor gets of `limit` that asks for nothing, where the host caps nothing.
+pub fn default_of(limit: Limit) -> u64 {
+    let (stores, messages) = (keyvalue::Limits::default(), messaging::Limits::default());
+    let ms = |time: Duration| time.as_millis() as u64;
+    let count = |count: usize| count as u64;
+    match limit {
+        Limit::Memory => count(MEMORY_BYTES_DEFAULT),
+        Limit::Execution => ms(EXECUTION_CEILING),
+        Limit::Concurrency => CONCURRENCY_DEFAULT.into(),
+        Limit::CoreInstances => count(INSTANCES_MAX),
+        Limit::Tables => count(TABLES_MAX),
+        Limit::Memories => count(MEMORIES_MAX),
+        Limit::TableElements => count(TABLE_ELEMENTS_MAX),
+        Limit::Hostcall => count(HOSTCALL_FUEL),
+        Limit::Handles => count(HANDLES_MAX),
+        Limit::Resources => count(RESOURCES_MAX),
+        Limit::Random => RANDOM_BYTES_MAX,
+        Limit::Headers => count(FIELDS_BYTES_MAX),
+        Limit::BodyChunk => count(BODY_CHUNK_BYTES),
+        Limit::Outgoing => OUTGOING_MAX.into(),
+        Limit::OutgoingWait => ms(OUTGOING_WAIT),
+        Limit::LogPerCall => count(LOG_BYTES_PER_CALL),
+        Limit::LogPerSecond => count(LOG_BYTES_PER_SECOND),
+        Limit::Key => count(stores.key_bytes_max),
+        Limit::Value => count(stores.value_bytes_max),
+        Limit::Batch => count(stores.batch_len_max),
+        Limit::BatchBytes => count(stores.batch_bytes_max),
+        Limit::StoreWait => ms(KEYVALUE_WAIT),
+        Limit::Message => count(messages.body_bytes_max),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use wattle_capability::{call, keyvalue, messaging, secrets};
-
     use super::*;
 
     #[test]
-    fn the_table_for_people_says_what_the_code_does() {
-        let page = include_str!("../../../docs/limits.md");
-        let rows: Vec<Vec<&str>> =
-            page.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
-        let stores = keyvalue::Limits::default();
-        let messages = messaging::Limits::default();
-        let trust = wattle_trust::Limits::default();
-        let bytes = |bytes: usize| match bytes {
-            gib if gib % (1 << 30) == 0 => format!("{} GiB", gib >> 30),
-            mib if mib % (1 << 20) == 0 => format!("{} MiB", mib >> 20),
-            kib => format!("{} KiB", kib >> 10),
-        };
-        let s = |time: Duration| format!("{} s", time.as_secs());
-        let expected = [
-            ("linear memory, all memories together", bytes(MEMORY_BYTES_DEFAULT)),
-            ("wall-clock time, to the last byte of the answer", s(EXECUTION_CEILING)),
-            ("processor time before the slow lane", format!("{} ms", TICK.as_millis())),
-            ("core instances", INSTANCES_MAX.to_string()),
-            ("tables", TABLES_MAX.to_string()),
-            ("memories", MEMORIES_MAX.to_string()),
-            ("elements of a table", TABLE_ELEMENTS_MAX.to_string()),
-            ("bytes to the host in one host call", bytes(HOSTCALL_FUEL)),
-            ("handles of the component model", HANDLES_MAX.to_string()),
-            ("resources of the host", RESOURCES_MAX.to_string()),
-            ("random bytes at once", bytes(RANDOM_BYTES_MAX as usize)),
-            ("headers or trailers of one message, in memory", bytes(FIELDS_BYTES_MAX)),
-            ("one write to a body", bytes(BODY_CHUNK_BYTES)),
-            ("calls within calls", call::HOP_MAX.to_string()),
-            ("what a call may say", bytes(LOG_BYTES_PER_CALL)),
-            ("one line of what it says", bytes(LOG_LINE_BYTES_MAX)),
-            ("wait for the head of an outgoing answer, or for its next piece", s(OUTGOING_WAIT)),
-            ("calls at once, per instance", CONCURRENCY_DEFAULT.to_string()),
-            ("outgoing requests at once", OUTGOING_MAX.to_string()),
-            ("what it may say in a second", bytes(LOG_BYTES_PER_SECOND)),
-            ("a key", bytes(stores.key_bytes_max)),
-            ("a value", bytes(stores.value_bytes_max)),
-            ("entries of a batch", stores.batch_len_max.to_string()),
-            ("bytes of a batch", bytes(stores.batch_bytes_max)),
-            ("keys of a page", keyvalue::PAGE_KEYS_MAX.to_string()),
-            ("one operation", s(KEYVALUE_WAIT)),
-            ("a subject", format!("{} bytes", messages.subject_bytes_max)),
-            ("a message", bytes(messages.body_bytes_max)),
-            ("a secret", bytes(secrets::SECRET_BYTES_MAX)),
-            ("wait for a secret", s(SECRET_WAIT)),
-            ("interfaces for which a call chooses a link", LINK_NAMES_MAX.to_string()),
-            ("calls from outside at once", PERMITS_DEFAULT.to_string()),
-            ("calls made by calls at once", NESTED_PERMITS_DEFAULT.to_string()),
-            ("both together", PERMITS_CEILING.to_string()),
-            ("wait of a call from outside for its turn", format!("{} ms", QUEUE_WAIT.as_millis())),
-            ("a component file that is compiled", bytes(COMPONENT_BYTES_MAX)),
-            ("parts of a component's signatures", SIGNATURE_TYPES_MAX.to_string()),
-            ("components compiled at once", COMPILES_MAX.to_string()),
-            ("the compile cache", bytes(CACHE_BYTES_MAX as usize)),
-            ("memory a slot keeps between calls", bytes(KEEP_MEMORY_BYTES)),
-            ("an artifact", bytes(trust.artifact_bytes_max)),
-            ("sections, at all depths", trust.sections_max.to_string()),
-            ("components in components", trust.depth_max.to_string()),
-            ("the token", bytes(trust.token_bytes_max)),
-        ];
-        for (what, value) in expected {
-            let found = rows.iter().find(|row| row.get(1) == Some(&what)).map(|row| row[2]);
-            assert_eq!(found, Some(value.as_str()), "{what}");
+    fn what_an_actor_gets_by_itself_is_something_it_could_ask_for() {
+        for limit in Limit::ALL {
+            assert_eq!(limit.check(default_of(limit)), Ok(default_of(limit)), "{limit}");
         }
     }
 }

@@ -6,30 +6,39 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use wasmtime::Engine;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p2::bindings::ProxyIndices;
+use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 use wattle_capability::Callee;
 use wattle_types::{Fingerprint, InterfaceName};
 use wattle_value::{FuncType, Limits, Signatures, check_args};
 
-use crate::bindings::told::ToldPre;
+use crate::bindings::told::ToldIndices;
 use crate::call::CallError;
-use crate::engine::Shared;
+use crate::profile::Wasi;
+use crate::runtime::Runtime;
 use crate::shape::Shape;
-use crate::signature::{Signer, Uncarried};
+use crate::signature::{Signer, Streams, Uncarried, flat};
 use crate::state::State;
 use crate::{import, offered};
 
 /// A component that is ready for instances.
 pub(crate) struct Linked {
+    pub(crate) runtime: Arc<Runtime>,
     pub(crate) pre: InstancePre<State>,
-    pub(crate) proxy: Option<ProxyPre<State>>,
-    pub(crate) told: Option<ToldPre<State>>,
+    pub(crate) proxy: Option<ProxyIndices>,
+    pub(crate) service: Option<ServiceIndices>,
+    pub(crate) told: Option<ToldIndices>,
     /// What others can call.
     pub(crate) signatures: Signatures,
     /// What its links must lead to.
     pub(crate) linkable: Signatures,
+    /// The first import that leaves the host and keeps all of its store waiting meanwhile. An
+    /// instance of a component with such an import runs one call at a time.
+    pub(crate) blocks: Option<String>,
     exports: BTreeMap<InterfaceName, BTreeMap<String, Export>>,
 }
 
@@ -38,6 +47,10 @@ pub(crate) struct Linked {
 pub(crate) struct Export {
     pub(crate) index: ComponentExportIndex,
     fingerprint: Fingerprint,
+    /// Core values that an async function returns its result in.
+    pub(crate) places: Option<usize>,
+    /// What its parameters have of streams.
+    pub(crate) streams: Streams,
 }
 
 /// One import that no link can serve.
@@ -67,15 +80,16 @@ impl From<wasmtime::Error> for NotLinked {
 
 impl Linked {
     pub(crate) fn new(
-        engine: &Shared,
+        runtime: Arc<Runtime>,
         component: &Component,
         shape: &Shape,
     ) -> Result<Self, NotLinked> {
+        let engine = &runtime.wasmtime;
         let ty = component.component_type();
-        let mut signer = Signer::new(&engine.wasmtime, component);
+        let mut signer = Signer::new(engine, component);
         let (mut linkable, mut unlinkable) = (Signatures::default(), Vec::new());
         for name in shape.linkable() {
-            let Some(item) = ty.get_import(&engine.wasmtime, &name.to_string()) else { continue };
+            let Some(item) = ty.get_import(engine, &name.to_string()) else { continue };
             match signer.imported(&item.ty) {
                 // Only types: nothing is ever called there.
                 Ok(functions) if functions.is_empty() => {}
@@ -89,12 +103,12 @@ impl Linked {
         let (signatures, exports) = exports(engine, component, shape, &mut signer);
 
         let pre = if linkable.is_empty() {
-            engine.linker.instantiate_pre(component)?
+            runtime.linker.instantiate_pre(component)?
         } else {
-            let mut linker = engine.linker.clone();
+            let mut linker = runtime.linker.clone();
             for (interface, functions) in &linkable.0 {
                 for (name, func) in functions {
-                    import::define(&mut linker, interface, name, func)?;
+                    import::define(&mut linker, interface, name, func, runtime.profile.wasi)?;
                 }
             }
             linker.instantiate_pre(component)?
@@ -104,14 +118,23 @@ impl Linked {
             called.any(|export| export.split('@').next() == Some(interface))
         };
         let proxy = match exports_to_host("wasi:http/incoming-handler") {
-            true => Some(ProxyPre::new(pre.clone())?),
+            true => Some(ProxyIndices::new(&pre)?),
             false => None,
         };
         let told = match exports_to_host("wasmcloud:messaging/handler") {
-            true => Some(ToldPre::new(pre.clone())?),
+            true => Some(ToldIndices::new(&pre)?),
             false => None,
         };
-        Ok(Self { pre, proxy, told, signatures, linkable, exports })
+        let service = match exports_to_host("wasi:http/handler") {
+            true => Some(ServiceIndices::new(&pre)?),
+            false => None,
+        };
+        let blocks = blocks(shape, &linkable);
+        Ok(Self { runtime, pre, blocks, service, proxy, told, signatures, linkable, exports })
+    }
+
+    pub(crate) fn wasi(&self) -> Wasi {
+        self.runtime.profile.wasi
     }
 
     /// What a caller asks for, if it is here and of the signature that the caller knows.
@@ -143,8 +166,28 @@ impl Linked {
     }
 }
 
+/// Interfaces of the host that are not async and leave it, or that are about one call and would be
+/// about all calls of an instance.
+const BLOCKING: [&str; 5] = [
+    "wasi:http/outgoing-handler",
+    "wasi:keyvalue/",
+    "wasmcloud:bus/",
+    "wasmcloud:messaging/consumer",
+    "wasmcloud:secrets/",
+];
+
+fn blocks(shape: &Shape, linkable: &Signatures) -> Option<String> {
+    let of_host = |name: &&String| BLOCKING.iter().any(|blocking| name.starts_with(blocking));
+    let linked = || {
+        let mut interfaces = linkable.0.iter();
+        interfaces.find(|(_, functions)| functions.values().any(|func| !func.is_async))
+    };
+    let of_host = shape.imports.iter().find(of_host).cloned();
+    of_host.or_else(|| linked().map(|(interface, _)| interface.to_string()))
+}
+
 fn exports(
-    engine: &Shared,
+    engine: &Engine,
     component: &Component,
     shape: &Shape,
     signer: &mut Signer<'_>,
@@ -153,7 +196,7 @@ fn exports(
     let (mut signatures, mut exports) = (Signatures::default(), BTreeMap::new());
     for name in &shape.exports {
         let Ok(interface) = name.parse::<InterfaceName>() else { continue };
-        let Some(item) = ty.get_export(&engine.wasmtime, name) else { continue };
+        let Some(item) = ty.get_export(engine, name) else { continue };
         let Some(instance) = component.get_export_index(None, name) else { continue };
         let functions = signer.exported(&item.ty);
         if functions.is_empty() {
@@ -161,7 +204,10 @@ fn exports(
         }
         let export = |(name, func): (&String, &FuncType)| {
             let index = component.get_export_index(Some(&instance), name)?;
-            Some((name.clone(), Export { index, fingerprint: func.fingerprint() }))
+            let places = func.is_async.then(|| func.result.as_ref().map_or(0, flat));
+            let streams = Streams::of(func.params.iter().map(|param| &param.ty));
+            let fingerprint = func.fingerprint();
+            Some((name.clone(), Export { index, fingerprint, places, streams }))
         };
         exports.insert(interface.clone(), functions.iter().filter_map(export).collect());
         signatures.0.insert(interface, functions);

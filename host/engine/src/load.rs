@@ -1,287 +1,92 @@
-//! How a component gets in: looked at, compiled or read from the cache, and linked, once for all
-//! actors that share it.
+//! How a component gets in, once for all actors that share it: looked at; its code found, or made;
+//! linked.
+//!
+//! Code is looked for where it costs least: in use; in this host's own cache; made elsewhere, by
+//! somebody whom the host believes. Only then is it compiled. What was compiled is run from the file
+//! of the cache, whose pages the system can drop and read again, and not from memory.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+mod error;
+mod loaded;
+mod loader;
+mod precompiled;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use rayon::ThreadPool;
-use tokio::sync::Semaphore;
-use wasmtime::component::{Component, InstancePre};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wattle_capability::Invocation;
+use wasmtime::component::Component;
 use wattle_tasks::Chain;
-use wattle_trust::{Claims, VerifiedComponent};
+use wattle_trust::VerifiedComponent;
 use wattle_types::Digest;
-use wattle_value::Signatures;
 
-use crate::bindings::told::ToldPre;
-use crate::cache::{Cache, Miss};
-use crate::call::CallError;
+use crate::artifact::{self, Artifact};
+use crate::cache::{Key, Miss};
+use crate::compile::CompileError;
 use crate::engine::{Engine, Shared};
-use crate::limits;
 use crate::link::{Linked, NotLinked};
+use crate::runtime::Runtime;
 use crate::shape::{Shape, Unfit};
-use crate::state::State;
 
 pub use crate::link::Unlinkable;
 pub use crate::shape::Missing;
 pub use crate::signature::Uncarried;
+pub use error::LoadError;
+pub use loaded::{Loaded, Origin};
+pub(crate) use loader::Loader;
+pub use precompiled::{Found, Precompiled};
 
-/// What can go wrong between a verified file and an actor that can be called.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    #[error("{digest} is not a WebAssembly file")]
-    NotWasm { digest: Digest },
-    #[error(
-        "{digest} is a core module and not a component; build it for wasm32-wasip2, or wrap it \
-         with `wasm-tools component new`"
-    )]
-    CoreModule { digest: Digest },
-    #[error("{digest} is malformed: {reason}")]
-    Malformed { digest: Digest, reason: String },
-    #[error("{digest} has {len} bytes, and this host compiles at most {max}")]
-    TooLarge { digest: Digest, len: usize, max: usize },
-    #[error("{digest} cannot run here: {}", Listed(missing, ". "))]
-    Unprovided { digest: Digest, missing: Vec<Missing> },
-    #[error("{digest} imports what no link can serve: {}", Listed(imports, ", "))]
-    Unlinkable { digest: Digest, imports: Vec<Unlinkable> },
-    #[error(
-        "{digest} uses async, streams or futures, which need WASI 0.3; hosts here run 0.2, so build \
-         it for wasm32-wasip2"
-    )]
-    Async { digest: Digest },
-    #[error("{digest} could not be compiled")]
-    Compile { digest: Digest, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("the compiler panicked over {digest}")]
-    CompilerPanic { digest: Digest },
-    #[error("{digest} could not be linked")]
-    Link { digest: Digest, source: Box<dyn std::error::Error + Send + Sync> },
-}
-
-impl LoadError {
-    /// Stable; `docs/errors/WT-ENGINE.md` says what would help.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NotWasm { .. } => "WT-ENGINE-NOT-WASM",
-            Self::CoreModule { .. } => "WT-ENGINE-CORE-MODULE",
-            Self::Malformed { .. } => "WT-ENGINE-MALFORMED",
-            Self::TooLarge { .. } => "WT-ENGINE-TOO-LARGE",
-            Self::Unprovided { .. } => "WT-ENGINE-IMPORT",
-            Self::Unlinkable { .. } => "WT-ENGINE-UNLINKABLE",
-            Self::Async { .. } => "WT-ENGINE-ASYNC",
-            Self::Compile { .. } => "WT-ENGINE-COMPILE",
-            Self::CompilerPanic { .. } => "WT-ENGINE-COMPILER-PANIC",
-            Self::Link { .. } => "WT-ENGINE-LINK",
-        }
-    }
-}
-
-struct Listed<'a, T>(&'a [T], &'static str);
-
-impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, import) in self.0.iter().enumerate() {
-            let between = if n == 0 { "" } else { self.1 };
-            write!(f, "{between}{import}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Where the code of a component came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    Compiled,
-    Cache,
-}
-
-/// A component, compiled and linked. All actors with its digest share it.
-pub struct Loaded {
-    pub(crate) engine: Arc<Shared>,
-    digest: Digest,
-    claims: Claims,
-    imports: Vec<String>,
-    origin: Origin,
-    linked: Linked,
-}
-
-impl Loaded {
-    pub fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    pub fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    /// Whether it can answer HTTP: it exports `wasi:http/incoming-handler` 0.2.
-    pub fn exports_http(&self) -> bool {
-        self.linked.proxy.is_some()
-    }
-
-    /// Whether it can be told messages: it exports `wasmcloud:messaging/handler` 0.2.
-    pub fn exports_messaging(&self) -> bool {
-        self.linked.told.is_some()
-    }
-
-    /// What others can call of it. Functions whose values cannot be carried are not among them.
-    pub fn signatures(&self) -> &Signatures {
-        &self.linked.signatures
-    }
-
-    /// What it imports and this host does not provide itself: its links must lead to an actor that
-    /// exports it.
-    pub fn linkable(&self) -> &Signatures {
-        &self.linked.linkable
-    }
-
-    /// Whether the arguments of a call that came from elsewhere are what its function takes. One
-    /// made by an actor of this host needs no check: the engine that wrote it reads it.
-    ///
-    /// # Errors
-    ///
-    /// [`CallError::NoSuchFunction`] and [`CallError::BadArguments`].
-    pub fn check(&self, invocation: &Invocation) -> Result<(), CallError> {
-        let Invocation { callee, args, streams } = invocation;
-        self.linked.check(callee, args, streams.len())
-    }
-
-    /// The interfaces it imports, as it names them.
-    pub fn imports(&self) -> &[String] {
-        &self.imports
-    }
-
-    pub fn origin(&self) -> Origin {
-        self.origin
-    }
-
-    pub(crate) fn linked(&self) -> &Linked {
-        &self.linked
-    }
-
-    pub(crate) fn pre(&self) -> &InstancePre<State> {
-        &self.linked.pre
-    }
-
-    pub(crate) fn proxy(&self) -> Option<&ProxyPre<State>> {
-        self.linked.proxy.as_ref()
-    }
-
-    pub(crate) fn told(&self) -> Option<&ToldPre<State>> {
-        self.linked.told.as_ref()
-    }
-}
-
-impl fmt::Debug for Loaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loaded").field("digest", &self.digest).finish_non_exhaustive()
-    }
-}
-
-/// Compiles, and remembers what is in use.
-#[derive(Debug)]
-pub(crate) struct Loader {
-    pub(crate) cache: Option<Cache>,
-    pub(crate) component_bytes_max: usize,
-    pub(crate) compilers: ThreadPool,
-    compiles: Arc<Semaphore>,
-    in_use: Mutex<HashMap<Digest, Weak<Loaded>>>,
-}
-
-impl Loader {
-    pub(crate) fn new(
-        cache: Option<Cache>,
-        component_bytes_max: usize,
-        compilers: ThreadPool,
-    ) -> Self {
-        Self {
-            cache,
-            component_bytes_max,
-            compilers,
-            compiles: Arc::new(Semaphore::new(limits::COMPILES_MAX)),
-            in_use: Mutex::default(),
-        }
-    }
-
-    fn get(&self, digest: Digest) -> Option<Arc<Loaded>> {
-        self.in_use().get(&digest).and_then(Weak::upgrade)
-    }
-
-    /// Keeps `loaded`, or gives back what another load of the same component kept meanwhile.
-    fn keep(&self, loaded: Loaded) -> Arc<Loaded> {
-        let mut in_use = self.in_use();
-        in_use.retain(|_, loaded| loaded.strong_count() != 0);
-        if let Some(first) = in_use.get(&loaded.digest).and_then(Weak::upgrade) {
-            return first;
-        }
-        let loaded = Arc::new(loaded);
-        in_use.insert(loaded.digest, Arc::downgrade(&loaded));
-        loaded
-    }
-
-    fn in_use(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Weak<Loaded>>> {
-        self.in_use.lock().expect("nothing panics while it holds this lock")
-    }
-}
+/// Code, and where it came from.
+type Code = (Component, Origin);
 
 impl Engine {
     /// Makes a component ready for actors: from memory, from the cache, or by compiling it.
     ///
     /// Returns at once for a component in use. Otherwise takes milliseconds with the cache, and up
-    /// to seconds without; the work is done on threads of its own, one component at a time.
+    /// to minutes without; the work is done on threads and in processes of its own. Dropping the
+    /// future ends it.
     ///
     /// # Errors
     ///
-    /// See [`LoadError`]. None of them goes away by trying again.
+    /// See [`LoadError`]. Hardly any goes away by trying again.
     pub async fn load(&self, component: VerifiedComponent) -> Result<Arc<Loaded>, LoadError> {
-        let shared = &self.shared;
-        let digest = component.digest();
-        if let Some(loaded) = shared.loader.get(digest) {
-            return Ok(loaded);
-        }
-        let shape = self.look_at(digest, component.bytes())?;
-        let turn = shared.loader.compiles.clone().acquire_owned().await;
-        let turn = turn.expect("the compiler's semaphore is never closed");
-        // Somebody else may have loaded it while this call stood in line.
-        if let Some(loaded) = shared.loader.get(digest) {
-            return Ok(loaded);
-        }
-        let (engine, bytes) = (shared.clone(), component.bytes().clone());
-        let made = tokio::task::spawn_blocking(move || {
-            // Held until the work is done, also when whoever asked for it has gone.
-            let _turn = turn;
-            engine.cached_or_compiled(digest, &bytes)
-        });
-        let made = made.await.map_err(|_| LoadError::CompilerPanic { digest })??;
-        let (made, origin) = made;
-        let loaded = self.link(&made, origin, shape, &component)?;
-        Ok(shared.loader.keep(loaded))
+        self.load_with(component, None).await
     }
 
-    /// Decides by the outside of the file; cheap beside compiling.
-    fn look_at(&self, digest: Digest, bytes: &Bytes) -> Result<Shape, LoadError> {
-        let (len, max) = (bytes.len(), self.shared.loader.component_bytes_max);
-        if max < len {
-            return Err(LoadError::TooLarge { digest, len, max });
+    /// As [`Engine::load`], and looks for code that was made elsewhere before it compiles.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub async fn load_with(
+        &self,
+        component: VerifiedComponent,
+        precompiled: Option<Arc<dyn Precompiled>>,
+    ) -> Result<Arc<Loaded>, LoadError> {
+        let loader = &self.shared.loader;
+        let digest = component.digest();
+        if let Some(loaded) = loader.get(digest) {
+            return Ok(loaded);
         }
-        let shape = Shape::of(bytes).map_err(|unfit| match unfit {
-            Unfit::NotWasm => LoadError::NotWasm { digest },
-            Unfit::CoreModule => LoadError::CoreModule { digest },
-            Unfit::Malformed(reason) => LoadError::Malformed { digest, reason },
-        })?;
-        let missing = shape.missing();
-        if !missing.is_empty() {
-            return Err(LoadError::Unprovided { digest, missing });
+        let shape = look_at(digest, component.bytes(), loader.component_bytes_max)?;
+        let _turn = loader.turn(component.claims().hash).await;
+        // Somebody else may have loaded it while this call stood in line.
+        if let Some(loaded) = loader.get(digest) {
+            return Ok(loaded);
         }
-        Ok(shape)
+        let runtime = self.shared.runtimes.of(shape.wasi()).map_err(LoadError::Runtime)?;
+        let (code, origin) = self.shared.code(&runtime, &component, precompiled).await?;
+        let loaded = self.link(runtime, &code, origin, shape, &component)?;
+        Ok(loader.keep(loaded))
+    }
+
+    /// The process that starts compilers, if there is one: the only child of an engine.
+    pub fn compiler_pid(&self) -> Option<u32> {
+        self.shared.loader.compilers.pid()
     }
 
     fn link(
         &self,
-        component: &Component,
+        runtime: Arc<Runtime>,
+        code: &Component,
         origin: Origin,
         shape: Shape,
         verified: &VerifiedComponent,
@@ -293,57 +98,159 @@ impl Engine {
                 LoadError::Link { digest, source: error.into_boxed_dyn_error() }
             }
         };
-        let linked = Linked::new(&self.shared, component, &shape).map_err(failed)?;
-        Ok(Loaded {
-            engine: self.shared.clone(),
-            digest,
-            claims: verified.claims().clone(),
-            imports: shape.imports,
-            origin,
-            linked,
-        })
+        let linked = Linked::new(runtime, code, &shape).map_err(failed)?;
+        let (engine, claims) = (self.shared.clone(), verified.claims().clone());
+        Ok(Loaded { engine, digest, claims, imports: shape.imports, origin, linked })
     }
 }
 
+/// Decides by the outside of the file; cheap beside compiling.
+pub(crate) fn look_at(digest: Digest, bytes: &Bytes, max: usize) -> Result<Shape, LoadError> {
+    let len = bytes.len();
+    if max < len {
+        return Err(LoadError::TooLarge { digest, len, max });
+    }
+    let shape = Shape::of(bytes).map_err(|unfit| match unfit {
+        Unfit::NotWasm => LoadError::NotWasm { digest },
+        Unfit::CoreModule => LoadError::CoreModule { digest },
+        Unfit::Malformed(reason) => LoadError::Malformed { digest, reason },
+    })?;
+    let missing = shape.missing();
+    if !missing.is_empty() {
+        return Err(LoadError::Unprovided { digest, missing });
+    }
+    Ok(shape)
+}
+
 impl Shared {
-    fn cached_or_compiled(
-        &self,
-        digest: Digest,
-        bytes: &[u8],
-    ) -> Result<(Component, Origin), LoadError> {
-        let Some(cache) = &self.loader.cache else {
-            return Ok((self.compile(digest, bytes)?, Origin::Compiled));
+    /// The code of a component that is not in use.
+    async fn code(
+        self: &Arc<Self>,
+        runtime: &Arc<Runtime>,
+        component: &VerifiedComponent,
+        precompiled: Option<Arc<dyn Precompiled>>,
+    ) -> Result<Code, LoadError> {
+        let digest = component.digest();
+        let key = Key { source: component.claims().hash, engine: runtime.own };
+        let (shared, on, elsewhere) = (self.clone(), runtime.clone(), precompiled.clone());
+        let there = blocking(digest, move || shared.code_there(&on, key, elsewhere.as_deref()));
+        let refused = match there.await? {
+            Ok(code) => return Ok(code),
+            Err(refused) => refused,
         };
-        match cache.load(&self.wasmtime, digest) {
-            Ok(component) => {
-                tracing::debug!(%digest, "compiled code read from the cache");
-                return Ok((component, Origin::Cache));
+        let compiled = self.loader.compilers.compile(runtime.own, component).await;
+        let artifact = compiled.map_err(|source| match source {
+            CompileError::Absent => {
+                let name = precompiled.as_ref().map_or("FILE", |elsewhere| elsewhere.name());
+                let engine = runtime.wanted();
+                LoadError::NotCompiled { digest, name: name.to_owned(), engine, refused }
             }
-            Err(Miss::Absent) => {}
-            Err(miss) => {
-                tracing::warn!(%digest, reason = %Chain(&miss), "cached code is not used");
-                cache.remove(digest);
-            }
-        }
-        let component = self.compile(digest, bytes)?;
-        if let Err(error) = cache.store(digest, &component) {
-            // The next start compiles again; this one can go on.
-            tracing::warn!(%digest, %error, "compiled code could not be cached");
-        }
-        Ok((component, Origin::Compiled))
+            source => LoadError::Compile { digest, source },
+        })?;
+        let (shared, on) = (self.clone(), runtime.clone());
+        blocking(digest, move || shared.keep(&on, digest, key, &artifact)).await?
     }
 
-    fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Component, LoadError> {
-        let started = std::time::Instant::now();
-        let made = self.loader.compilers.install(|| Component::new(&self.wasmtime, bytes));
-        let made = made.map_err(|error| {
-            // The validator has no other way to say which of the proposals was missing.
-            if format!("{error:#}").contains("component model async") {
-                return LoadError::Async { digest };
+    /// What is there already, or why what was found is not used. Blocks.
+    fn code_there(
+        &self,
+        runtime: &Runtime,
+        key: Key,
+        precompiled: Option<&dyn Precompiled>,
+    ) -> Result<Code, Vec<String>> {
+        if let Some(component) = self.cached(runtime, key) {
+            return Ok((component, Origin::Cache));
+        }
+        let Some(precompiled) = precompiled else { return Err(Vec::new()) };
+        let Found { artifact, mut refused } = precompiled.find(key.source, &runtime.accepted());
+        for reason in &refused {
+            tracing::warn!(
+                component = precompiled.name(),
+                reason,
+                "code made elsewhere is not used"
+            );
+        }
+        let Some(artifact) = artifact else { return Err(refused) };
+        let statement = artifact.statement();
+        let (engine, compiler) = (&statement.engine, &statement.compiler);
+        match map_verified(runtime, &artifact) {
+            Ok(component) => {
+                let component_name = precompiled.name();
+                tracing::info!(component = component_name, engine, %compiler, "uses code made elsewhere");
+                Ok((component, Origin::Elsewhere))
             }
-            LoadError::Compile { digest, source: error.into_boxed_dyn_error() }
-        })?;
-        tracing::info!(%digest, bytes = bytes.len(), took = ?started.elapsed(), "compiled");
-        Ok(made)
+            Err(error) => {
+                let reason = format!("wasmtime does not accept the code of {compiler}: {error:#}");
+                tracing::warn!(
+                    component = precompiled.name(),
+                    reason,
+                    "code made elsewhere is not used"
+                );
+                refused.push(reason);
+                Err(refused)
+            }
+        }
     }
+
+    fn cached(&self, runtime: &Runtime, key: Key) -> Option<Component> {
+        let cache = self.loader.cache.as_ref()?;
+        match cache.load(&runtime.wasmtime, key) {
+            Ok(component) => {
+                tracing::debug!(source = %key.source, "compiled code read from the cache");
+                Some(component)
+            }
+            Err(Miss::Absent) => None,
+            Err(miss) => {
+                let reason = Chain(&miss);
+                tracing::warn!(source = %key.source, %reason, "cached code is not used");
+                cache.remove(key);
+                None
+            }
+        }
+    }
+
+    /// Keeps what was compiled for the next start. Blocks.
+    fn keep(
+        &self,
+        runtime: &Runtime,
+        digest: Digest,
+        key: Key,
+        artifact: &Artifact,
+    ) -> Result<Code, LoadError> {
+        let unsuitable = |error: wasmtime::Error| LoadError::Unsuitable {
+            digest,
+            source: error.into_boxed_dyn_error(),
+        };
+        // First, so that nothing is kept that this engine does not take.
+        let component = artifact.map(&runtime.wasmtime).map_err(unsuitable)?;
+        let Some(cache) = &self.loader.cache else { return Ok((component, Origin::Compiled)) };
+        if let Err(error) = cache.store(key, artifact) {
+            // The next start compiles again; this one can go on.
+            tracing::warn!(source = %key.source, %error, "compiled code could not be cached");
+            return Ok((component, Origin::Compiled));
+        }
+        drop(component);
+        let component = match self.cached(runtime, key) {
+            Some(component) => component,
+            None => artifact.map(&runtime.wasmtime).map_err(unsuitable)?,
+        };
+        Ok((component, Origin::Compiled))
+    }
+}
+
+#[allow(unsafe_code)]
+fn map_verified(
+    runtime: &Runtime,
+    artifact: &wattle_trust::VerifiedArtifact<std::fs::File>,
+) -> wasmtime::Result<Component> {
+    // SAFETY: whom the host believes in this says that these bytes are what wasmtime of this version
+    // made, and `Precompiled::find` promises that they do not change.
+    unsafe { artifact::map(&runtime.wasmtime, artifact.code()) }
+}
+
+async fn blocking<T: Send + 'static>(
+    digest: Digest,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, LoadError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| LoadError::Panicked { digest })
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wasmtime::Store;
 use wasmtime::component::Linker;
 use wattle_capability::messaging::{Bounded, Limits};
 use wattle_capability::{CallContext, Message, Messaging, MessagingError};
@@ -34,7 +33,9 @@ impl Actor {
         mut ctx: CallContext,
         message: Message,
     ) -> Result<Result<(), String>, CallError> {
-        let told = self.loaded.told().ok_or(CallError::NoHandler)?.clone();
+        if !self.loaded.exports_messaging() {
+            return Err(CallError::NoHandler);
+        }
         let now = Instant::now();
         ctx.deadline = ctx.deadline.min(now + self.core.limits.execution_max);
         if ctx.deadline <= now {
@@ -42,11 +43,12 @@ impl Actor {
         }
         let admitted = self.admit(&ctx).await?;
         let message = into_guest(message);
-        let call = Call::new(self, ctx, admitted).drive(async move |store: &mut Store<State>| {
-            let instance = told.instantiate_async(&mut *store).await?;
-            instance.wasmcloud_messaging_handler().call_handle_message(store, &message).await
-        });
-        call.await
+        let call = Call::new(self, ctx, admitted);
+        call.drive(async |store, live| {
+            let told = live.told.as_ref().expect("whoever exports a handler has it");
+            told.wasmcloud_messaging_handler().call_handle_message(store, &message).await
+        })
+        .await
     }
 }
 

@@ -24,6 +24,16 @@ impl Meter {
         Self { memory_bytes_max, memory_bytes: 0, refused: None }
     }
 
+    /// Another call begins in the same memory.
+    pub(crate) fn begin(&mut self) {
+        self.refused = None;
+    }
+
+    /// All memories together, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
     /// The last growth of memory that was refused, if any was.
     pub(crate) fn refused(&self) -> Option<Refused> {
         self.refused

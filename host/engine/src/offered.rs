@@ -20,28 +20,34 @@ const fn of(interface: &'static str, versions: &'static [&'static str]) -> Offer
 }
 
 const WASI: &[&str] = &["0.2.12"];
+const P3: &[&str] = &["0.3.0"];
+const BOTH: &[&str] = &["0.2.12", "0.3.0"];
 const KEYVALUE: &[&str] = &["0.2.0-draft", "0.2.0-draft2"];
 
 /// What a component may import from its host.
 pub const IMPORTS: &[Offer] = &[
-    of("wasi:cli/environment", WASI),
-    of("wasi:cli/exit", WASI),
-    of("wasi:cli/stderr", WASI),
-    of("wasi:cli/stdin", WASI),
-    of("wasi:cli/stdout", WASI),
-    of("wasi:cli/terminal-input", WASI),
-    of("wasi:cli/terminal-output", WASI),
-    of("wasi:cli/terminal-stderr", WASI),
-    of("wasi:cli/terminal-stdin", WASI),
-    of("wasi:cli/terminal-stdout", WASI),
-    of("wasi:clocks/monotonic-clock", WASI),
+    of("wasi:cli/environment", BOTH),
+    of("wasi:cli/exit", BOTH),
+    of("wasi:cli/stderr", BOTH),
+    of("wasi:cli/stdin", BOTH),
+    of("wasi:cli/stdout", BOTH),
+    of("wasi:cli/terminal-input", BOTH),
+    of("wasi:cli/terminal-output", BOTH),
+    of("wasi:cli/terminal-stderr", BOTH),
+    of("wasi:cli/terminal-stdin", BOTH),
+    of("wasi:cli/terminal-stdout", BOTH),
+    of("wasi:cli/types", P3),
+    of("wasi:clocks/monotonic-clock", BOTH),
+    of("wasi:clocks/system-clock", P3),
+    of("wasi:clocks/types", P3),
     of("wasi:clocks/wall-clock", WASI),
     of("wasi:config/runtime", &["0.2.0-draft"]),
     of("wasi:config/store", &["0.2.0-draft", "0.2.0-rc.1"]),
-    of("wasi:filesystem/preopens", WASI),
-    of("wasi:filesystem/types", WASI),
+    of("wasi:filesystem/preopens", BOTH),
+    of("wasi:filesystem/types", BOTH),
+    of("wasi:http/client", P3),
     of("wasi:http/outgoing-handler", WASI),
-    of("wasi:http/types", WASI),
+    of("wasi:http/types", BOTH),
     of("wasi:io/error", WASI),
     of("wasi:io/poll", WASI),
     of("wasi:io/streams", WASI),
@@ -49,14 +55,15 @@ pub const IMPORTS: &[Offer] = &[
     of("wasi:keyvalue/batch", KEYVALUE),
     of("wasi:keyvalue/store", KEYVALUE),
     of("wasi:logging/logging", &["", "0.1.0-draft"]),
-    of("wasi:random/insecure", WASI),
-    of("wasi:random/insecure-seed", WASI),
-    of("wasi:random/random", WASI),
+    of("wasi:random/insecure", BOTH),
+    of("wasi:random/insecure-seed", BOTH),
+    of("wasi:random/random", BOTH),
     of("wasi:sockets/instance-network", WASI),
-    of("wasi:sockets/ip-name-lookup", WASI),
+    of("wasi:sockets/ip-name-lookup", BOTH),
     of("wasi:sockets/network", WASI),
     of("wasi:sockets/tcp", WASI),
     of("wasi:sockets/tcp-create-socket", WASI),
+    of("wasi:sockets/types", P3),
     of("wasi:sockets/udp", WASI),
     of("wasi:sockets/udp-create-socket", WASI),
     of("wasmcloud:bus/lattice", &["1.0.0", "2.0.0"]),
@@ -67,8 +74,11 @@ pub const IMPORTS: &[Offer] = &[
 ];
 
 /// What a host calls of a component that exports it.
-pub const EXPORTS: &[Offer] =
-    &[of("wasi:http/incoming-handler", WASI), of("wasmcloud:messaging/handler", &["0.2.0"])];
+pub const EXPORTS: &[Offer] = &[
+    of("wasi:http/handler", P3),
+    of("wasi:http/incoming-handler", WASI),
+    of("wasmcloud:messaging/handler", &["0.2.0"]),
+];
 
 /// Packages that people know from elsewhere and for which there is no provider here.
 const ABSENT: &[&str] = &["wasi:blobstore", "wasi:messaging", "wasi:otel", "wasmcloud:postgres"];
@@ -80,6 +90,11 @@ fn offer<'a>(offers: &'a [Offer], path: &str) -> Option<&'a Offer> {
 /// Whether a host provides `namespace:package/interface` in some version.
 pub(crate) fn is_offered(path: &str) -> bool {
     offer(IMPORTS, path).is_some()
+}
+
+/// Whether a name is one of WASI 0.3.
+pub(crate) fn is_p3(name: &str) -> bool {
+    name.starts_with("wasi:") && name.split_once('@').is_some_and(|(_, v)| v.starts_with("0.3."))
 }
 
 /// Whether a host provides this import, in this version.
@@ -157,6 +172,8 @@ mod tests {
             ("wasi:io/streams@0.2.0", true),
             ("wasi:io/streams@0.2.99", true),
             ("wasi:io/streams@0.3.0", false),
+            ("wasi:http/types@0.3.2", true),
+            ("wasi:http/client@0.3.0", true),
             ("wasi:io/streams@0.2.0-rc-2023-11-10", false),
             ("wasi:io/streams", false),
             ("wasi:keyvalue/store@0.2.0-draft", true),

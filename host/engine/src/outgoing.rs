@@ -13,27 +13,14 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use wattle_capability::{Body, BodyError, OutboundError};
 
-use crate::actor::Core;
 use crate::limits::{BODY_CHUNK_BYTES, BODY_CHUNKS, OUTGOING_WAIT};
 use crate::permits::Permit;
-use crate::state::Ongoing;
-
-/// The way out of one call.
-pub(crate) struct Outgoing {
-    actor: Arc<Core>,
-    ongoing: Arc<Ongoing>,
-}
+use crate::state::{Acting, Ongoing};
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Answer = Result<(http::Response<WasiBody>, Io), Error>;
 
-impl Outgoing {
-    pub(crate) fn new(actor: Arc<Core>, ongoing: Arc<Ongoing>) -> Self {
-        Self { actor, ongoing }
-    }
-}
-
-impl WasiHttpHooks for Outgoing {
+impl WasiHttpHooks for Acting {
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,

@@ -14,20 +14,24 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use wasmtime::component::__internal::{
     CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext, LowerContext,
 };
 use wasmtime::component::{
-    ComponentNamedList, ComponentType, Func, Lift, LinkerInstance, Lower, Resource, ResourceTable,
+    Accessor, ComponentNamedList, ComponentType, Func, FutureAny, GuestTaskId, Lift,
+    LinkerInstance, Lower, Resource, ResourceTable, StreamAny,
 };
-use wasmtime::{Result, Store, StoreContextMut, ValRaw};
+use wasmtime::{AsContextMut, Result, Store, StoreContextMut, ValRaw, bail};
 use wasmtime_wasi::p2::DynInputStream;
 use wattle_capability::Body;
 use wattle_value::FuncType;
 
-use crate::signature::flat;
+use crate::flow::{self, Element};
+use crate::signature::{Streams, flat};
+use crate::state::State;
 use crate::stream;
 
 mod lift;
@@ -47,7 +51,19 @@ type Answer<const FLAT: usize> = Packed<FLAT, false>;
 /// store that the values come from or go to.
 pub(crate) struct Values {
     bytes: Bytes,
-    streams: Vec<Resource<DynInputStream>>,
+    streams: Vec<Stream>,
+}
+
+/// A stream that values speak of, where it is now.
+enum Stream {
+    /// In the table of the store, as the guest's `wasi:io/streams.input-stream`.
+    Input(Resource<DynInputStream>),
+    /// On its way into a guest, as a `stream` or a `future`: which of them is known when it is
+    /// lowered, and then it is taken.
+    Body(Mutex<Option<Body>>),
+    /// As a guest gave it away.
+    Stream(StreamAny, Element),
+    Future(FutureAny, Element),
 }
 
 /// Without the values: they may be secrets.
@@ -68,16 +84,30 @@ impl Values {
     pub(crate) fn arrive(
         bytes: Bytes,
         streams: Vec<Body>,
+        kind: Streams,
         table: &mut ResourceTable,
     ) -> Result<Self> {
-        let streams = streams.into_iter().map(|body| table.push(stream::from_body(body)));
+        let streams = streams.into_iter().map(|body| match kind {
+            Streams::P3 => Ok(Stream::Body(Mutex::new(Some(body)))),
+            _ => table.push(stream::from_body(body)).map(Stream::Input),
+        });
         Ok(Self { bytes, streams: streams.collect::<Result<_, _>>()? })
     }
 
-    /// On their way out of the store with this table.
-    pub(crate) fn leave(self, table: &mut ResourceTable) -> Result<(Bytes, Vec<Body>)> {
-        let streams = self.streams.into_iter().map(|stream| table.delete(stream));
-        let streams = streams.map(|stream| stream.map(stream::into_body));
+    /// On their way out of this store; what is a guest's own goes on being written in there.
+    pub(crate) fn leave(
+        self,
+        mut store: impl AsContextMut<Data = State>,
+    ) -> Result<(Bytes, Vec<Body>)> {
+        let streams = self.streams.into_iter().map(|stream| match stream {
+            Stream::Input(stream) => {
+                let stream = store.as_context_mut().data_mut().table.delete(stream)?;
+                Ok(stream::into_body(stream))
+            }
+            Stream::Stream(stream, element) => flow::of_stream(&mut store, element, stream),
+            Stream::Future(future, element) => flow::of_future(&mut store, element, future),
+            Stream::Body(_) => bail!("a stream leaves before it arrived"),
+        });
         Ok((self.bytes, streams.collect::<Result<_, _>>()?))
     }
 }
@@ -94,6 +124,91 @@ pub(crate) async fn call<T: Send + 'static>(
     func.call_async(store, Packed(args)).await.map(|answer| answer.0)
 }
 
+/// Calls an export in a store that serves several calls. Tells `begun` the task that the call is in
+/// there, before any of it runs, and returns that too. `places` is how many core values an async
+/// function has for its result.
+pub(crate) async fn call_concurrently(
+    accessor: &Accessor<State>,
+    func: Func,
+    places: Option<usize>,
+    args: Values,
+    begun: impl FnOnce(&mut State, GuestTaskId),
+) -> Result<(GuestTaskId, Values)> {
+    macro_rules! by_number_of_places {
+        ($($n:literal)*) => {
+            match places {
+                $(Some($n) => call_with::<$n>(accessor, func, args, begun).await,)*
+                // In memory, and a pointer to it in the one place.
+                _ => call_with::<RESULTS_MAX>(accessor, func, args, begun).await,
+            }
+        };
+    }
+    by_number_of_places!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
+}
+
+async fn call_with<const PLACES: usize>(
+    accessor: &Accessor<State>,
+    func: Func,
+    args: Values,
+    begun: impl FnOnce(&mut State, GuestTaskId),
+) -> Result<(GuestTaskId, Values)> {
+    let (func, call) = accessor.with(|mut store| {
+        let func = func.typed::<Args<PARAMS_MAX>, Answer<PLACES>>(&store)?;
+        let call = func.start_call_concurrent(store.as_context_mut(), Packed(args))?;
+        begun(store.data_mut(), call.task());
+        wasmtime::error::Ok((func, call))
+    })?;
+    let task = call.task();
+    let answer = func.finish_call_concurrent(accessor, call).await?;
+    Ok((task, answer.0))
+}
+
+/// Provides an async import of the signature `func` by `answer`.
+pub(crate) fn provide_concurrently<F>(
+    linker: &mut LinkerInstance<'_, State>,
+    name: &str,
+    func: &FuncType,
+    answer: F,
+) -> Result<()>
+where
+    F: for<'a> Fn(&'a Accessor<State>, Values) -> Answering<'a> + Clone + Send + Sync + 'static,
+{
+    let (params, result) = places(func);
+    macro_rules! by_number_of_places {
+        ($($n:literal)*) => {
+            match (params, result) {
+                $(($n, 0) => wrap_concurrent::<F, $n, 0>(linker, name, answer),
+                  ($n, _) => wrap_concurrent::<F, $n, 1>(linker, name, answer),)*
+                _ => unreachable!("the ABI has at most 16 places for parameters"),
+            }
+        };
+    }
+    by_number_of_places!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
+}
+
+fn wrap_concurrent<F, const PARAMS: usize, const RESULT: usize>(
+    linker: &mut LinkerInstance<'_, State>,
+    name: &str,
+    answer: F,
+) -> Result<()>
+where
+    F: for<'a> Fn(&'a Accessor<State>, Values) -> Answering<'a> + Clone + Send + Sync + 'static,
+{
+    linker.func_wrap_concurrent(name, move |accessor, Packed(args): Args<PARAMS>| {
+        let answering = answer(accessor, args);
+        Box::pin(async move { answering.await.map(Packed::<RESULT, false>) })
+    })
+}
+
+/// Core values for the parameters and for the result of a function, as its importer has them.
+fn places(func: &FuncType) -> (usize, usize) {
+    // wasmtime hands imports exactly the places that their types have; what is in memory has none.
+    let params: usize = func.params.iter().map(|param| flat(&param.ty)).sum();
+    let result = func.result.as_ref().map_or(0, flat);
+    let within = |places, max| if places <= max { places } else { 0 };
+    (within(params, PARAMS_MAX), within(result, RESULTS_MAX))
+}
+
 /// Provides an import of the signature `func` by `answer`.
 pub(crate) fn provide<T, F>(
     linker: &mut LinkerInstance<'_, T>,
@@ -105,12 +220,7 @@ where
     T: Send + 'static,
     F: for<'a> Fn(StoreContextMut<'a, T>, Values) -> Answering<'a> + Send + Sync + 'static,
 {
-    // wasmtime hands imports exactly the places that their types have; what is in memory has none.
-    let params: usize = func.params.iter().map(|param| flat(&param.ty)).sum();
-    let params = if params <= PARAMS_MAX { params } else { 0 };
-    let result = func.result.as_ref().map_or(0, flat);
-    let result = if result <= RESULTS_MAX { result } else { 0 };
-
+    let (params, result) = places(func);
     macro_rules! by_number_of_places {
         ($($n:literal)*) => {
             match (params, result) {
@@ -226,14 +336,39 @@ fn lower_converted<T>(cx: &mut LowerContext<'_, T>, string: &str) -> Result<(u32
     Ok((pointer.get_u32(), len.get_u32()))
 }
 
-/// An input stream's handle, as the guest knows it.
-fn lower_handle<T>(
+/// A stream's handle, as the guest knows it.
+fn lower_handle<T: 'static>(
     cx: &mut LowerContext<'_, T>,
     ty: InterfaceType,
-    stream: &Resource<DynInputStream>,
+    stream: &Stream,
+) -> Result<ValRaw> {
+    let taken = |body: &Mutex<Option<Body>>| {
+        let taken = body.lock().expect("nothing panics while it holds this lock").take();
+        taken.ok_or_else(|| wasmtime::Error::msg("a stream can be given away once"))
+    };
+    match (ty, stream) {
+        (InterfaceType::Own(_), Stream::Input(stream)) => lower_one(cx, ty, stream),
+        (InterfaceType::Stream(of), Stream::Body(body)) => {
+            let element = lift::element(cx.types, cx.types[cx.types[of].ty].payload)?;
+            let stream = flow::stream(cx.store.as_context_mut(), element, taken(body)?)?;
+            lower_one(cx, ty, &stream)
+        }
+        (InterfaceType::Future(of), Stream::Body(body)) => {
+            let element = lift::element(cx.types, cx.types[cx.types[of].ty].payload)?;
+            let future = flow::future(cx.store.as_context_mut(), element, taken(body)?)?;
+            lower_one(cx, ty, &future)
+        }
+        _ => bail!("a stream is not of the kind that the function has"),
+    }
+}
+
+fn lower_one<T: 'static, L: Lower<Lower = ValRaw>>(
+    cx: &mut LowerContext<'_, T>,
+    ty: InterfaceType,
+    it: &L,
 ) -> Result<ValRaw> {
     let mut handle = MaybeUninit::uninit();
-    stream.linear_lower_to_flat(cx, ty, &mut handle)?;
+    it.linear_lower_to_flat(cx, ty, &mut handle)?;
     // SAFETY: as above.
     Ok(unsafe { handle.assume_init() })
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::WasiBody;
 use wattle_capability::{Body, BodyError};
 
 use crate::call::{CallError, Running};
@@ -30,7 +30,7 @@ impl Expected {
     }
 
     /// How many bytes there will be, where that is known from the head.
-    fn len(self, response: &http::Response<HyperOutgoingBody>) -> Option<u64> {
+    fn len(self, response: &http::Response<WasiBody>) -> Option<u64> {
         let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
         if self == Self::Head || bodiless.contains(&response.status()) {
             return Some(0);
@@ -42,7 +42,7 @@ impl Expected {
 
 /// The body, and the call that writes it.
 pub(crate) struct Reply {
-    written: HyperOutgoingBody,
+    written: WasiBody,
     running: Running,
     state: Writing,
     delivered: u64,
@@ -61,7 +61,7 @@ enum Writing {
 
 impl Reply {
     pub(crate) fn of(
-        response: http::Response<HyperOutgoingBody>,
+        response: http::Response<WasiBody>,
         running: Running,
         expected: Expected,
     ) -> http::Response<Body> {
@@ -87,7 +87,12 @@ impl http_body::Body for Reply {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         if this.state == Writing::Open {
-            match ready!(Pin::new(&mut this.written).poll_frame(cx)) {
+            let Poll::Ready(written) = Pin::new(&mut this.written).poll_frame(cx) else {
+                ready!(this.running.poll_overdue(cx));
+                this.state = Writing::Over;
+                return Poll::Ready(Some(Err(BodyError::DeadlineExceeded)));
+            };
+            match written {
                 Some(Ok(frame)) => {
                     this.delivered += frame.data_ref().map_or(0, |data| data.len() as u64);
                     return Poll::Ready(Some(Ok(frame)));
@@ -134,7 +139,7 @@ impl Drop for Reply {
     }
 }
 
-fn cut(error: &CallError) -> BodyError {
+pub(crate) fn cut(error: &CallError) -> BodyError {
     match error {
         CallError::DeadlineExceeded { .. } => BodyError::DeadlineExceeded,
         other => BodyError::Cut { code: other.code(), reason: other.to_string() },

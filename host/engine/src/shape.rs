@@ -5,16 +5,22 @@
 
 use std::fmt;
 
-use wasmparser::{ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload};
+use wasmparser::{
+    CanonicalFunction, CanonicalOption, ComponentDefinedType, ComponentExternalKind, ComponentType,
+    ComponentTypeDeclaration, ComponentTypeRef, Encoding, InstanceTypeDeclaration, Parser, Payload,
+};
 use wattle_types::InterfaceName;
 
 use crate::offered;
+use crate::profile::Wasi;
 
 /// The outside of a component.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
+    /// Anything in it, at any depth, is async, a stream or a future.
+    is_async: bool,
 }
 
 /// Why bytes have no such outside.
@@ -56,6 +62,17 @@ impl Shape {
                     depth += 1;
                 }
                 Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentTypeSection(section) => {
+                    for ty in section {
+                        shape.is_async |= is_async_type(&ty.map_err(|error| malformed(&error))?);
+                    }
+                }
+                Payload::ComponentCanonicalSection(section) => {
+                    for function in section {
+                        let function = function.map_err(|error| malformed(&error))?;
+                        shape.is_async |= is_async_function(&function);
+                    }
+                }
                 Payload::ComponentImportSection(section) if depth == 1 => {
                     for import in section {
                         let import = import.map_err(|error| malformed(&error))?;
@@ -79,6 +96,16 @@ impl Shape {
         Ok(shape)
     }
 
+    /// Which generation of WASI it runs on. Names decide only where they are those of WASI itself:
+    /// what is async needs 0.3 whatever it imports.
+    pub(crate) fn wasi(&self) -> Wasi {
+        let mut names = self.imports.iter().chain(&self.exports);
+        match self.is_async || names.any(|name| offered::is_p3(name)) {
+            true => Wasi::P3,
+            false => Wasi::P2,
+        }
+    }
+
     /// Every import that this host does not provide and no link can lead to.
     pub(crate) fn missing(&self) -> Vec<Missing> {
         let helpless =
@@ -90,6 +117,40 @@ impl Shape {
     /// The imports that links may lead to other actors.
     pub(crate) fn linkable(&self) -> impl Iterator<Item = InterfaceName> {
         self.imports.iter().filter_map(|name| offered::linkable(name))
+    }
+}
+
+fn is_async_type(ty: &ComponentType<'_>) -> bool {
+    let instance = |declared: &InstanceTypeDeclaration<'_>| match declared {
+        InstanceTypeDeclaration::Type(ty) => is_async_type(ty),
+        _ => false,
+    };
+    match ty {
+        ComponentType::Func(func) => func.async_,
+        ComponentType::Defined(ty) => {
+            matches!(ty, ComponentDefinedType::Stream(_) | ComponentDefinedType::Future(_))
+        }
+        ComponentType::Instance(declared) => declared.iter().any(instance),
+        ComponentType::Component(declared) => declared.iter().any(|declared| match declared {
+            ComponentTypeDeclaration::Type(ty) => is_async_type(ty),
+            _ => false,
+        }),
+        ComponentType::Resource { .. } => false,
+    }
+}
+
+/// Everything but what the component model had in WASI 0.2.
+fn is_async_function(function: &CanonicalFunction) -> bool {
+    match function {
+        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
+            options.iter().any(|option| {
+                matches!(option, CanonicalOption::Async | CanonicalOption::Callback(_))
+            })
+        }
+        CanonicalFunction::ResourceNew { .. }
+        | CanonicalFunction::ResourceDrop { .. }
+        | CanonicalFunction::ResourceRep { .. } => false,
+        _ => true,
     }
 }
 
@@ -122,7 +183,10 @@ mod tests {
                 (export "g:h/i" (instance $i)))"#,
         );
         let shape = Shape::of(&bytes.unwrap()).unwrap();
-        assert_eq!(shape, Shape { imports: vec!["a:b/c".into()], exports: vec!["g:h/i".into()] });
+        assert_eq!(
+            shape,
+            Shape { imports: vec!["a:b/c".into()], exports: vec!["g:h/i".into()], is_async: false }
+        );
     }
 
     #[test]
@@ -136,14 +200,14 @@ mod tests {
             ("wasi:config/store@0.2.0-draft", None),
             ("wasi:logging/logging", None),
             ("wasi:logging/logging@0.2.0", Some("offer it without a version and 0.1.0-draft")),
-            ("wasi:http/types@0.3.0", Some("hosts here offer 0.2.12")),
+            ("wasi:http/types@0.4.0", Some("hosts here offer 0.2.12 and 0.3.0")),
             ("wasi:io/streams@0.2.0-rc-2023-11-10", Some("hosts here offer 0.2.12")),
             ("wasi:blobstore/blobstore@0.2.0-draft", Some("no provider")),
             ("acme:billing/invoices@1.0.0", None),
             ("greet", Some("wac plug")),
         ];
         let names = imports.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let missing = Shape { imports: names, exports: Vec::new() }.missing();
+        let missing = Shape { imports: names, ..Shape::default() }.missing();
         let expected = imports.iter().filter_map(|(name, help)| Some((*name, (*help)?)));
         let expected: Vec<_> = expected.collect();
         assert_eq!(missing.iter().map(|m| &*m.name).collect::<Vec<_>>(), {

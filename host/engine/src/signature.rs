@@ -13,6 +13,7 @@ use wasmtime::component::types::{
 use wasmtime::component::{Component, ResourceType, Type as Wasm};
 use wattle_value::{Case, Field, FuncType, Limits, Type};
 
+use crate::flow::Element;
 use crate::limits::SIGNATURE_TYPES_MAX;
 
 /// Functions of one interface.
@@ -23,8 +24,12 @@ pub(crate) type Functions = BTreeMap<String, FuncType>;
 pub enum Uncarried {
     #[error("it has resources; compose the two components with `wac plug`")]
     Resource,
-    #[error("it is async, or has a stream or a future, which need WASI 0.3; hosts here run 0.2")]
-    Async,
+    #[error(
+        "it has a stream or a future of something else than numbers, strings or lists of bytes"
+    )]
+    Element,
+    #[error("it has streams of WASI 0.2 beside streams or futures of 0.3; use one kind")]
+    MixedStreams,
     #[error("it has a map or a list of fixed length; use a list")]
     NewType,
     #[error("its types are nested too deep, or have too many parts")]
@@ -99,9 +104,6 @@ impl<'a> Signer<'a> {
     }
 
     fn func(&mut self, func: &ComponentFunc) -> Result<FuncType, Uncarried> {
-        if func.async_() {
-            return Err(Uncarried::Async);
-        }
         let depth = Limits::default().depth_max;
         let params = func
             .params()
@@ -109,7 +111,9 @@ impl<'a> Signer<'a> {
         let params = params.collect::<Result<_, _>>()?;
         let mut results = func.results();
         let result = results.next().map(|ty| self.ty(&ty, depth)).transpose()?;
-        Ok(FuncType { params, result, is_async: false })
+        let func = FuncType { params, result, is_async: func.async_() };
+        Streams::check(&func)?;
+        Ok(func)
     }
 
     /// One type, with `depth` levels left for it.
@@ -165,9 +169,21 @@ impl<'a> Signer<'a> {
             }
             Wasm::Own(resource) if self.input_stream == Some(*resource) => Type::InputStream,
             Wasm::Own(_) | Wasm::Borrow(_) => return Err(Uncarried::Resource),
-            Wasm::Future(_) | Wasm::Stream(_) | Wasm::ErrorContext => return Err(Uncarried::Async),
+            Wasm::Stream(stream) => Type::Stream(Some(self.element(stream.ty())?)),
+            Wasm::Future(future) => Type::Future(Some(self.element(future.ty())?)),
+            Wasm::ErrorContext => return Err(Uncarried::NewType),
             Wasm::Map(_) | Wasm::FixedLengthList(_) => return Err(Uncarried::NewType),
         })
+    }
+
+    /// What a stream or a future may have: what can be carried without knowing more of it.
+    fn element(&mut self, ty: Option<Wasm>) -> Result<Box<Type>, Uncarried> {
+        let ty = ty.ok_or(Uncarried::Element)?;
+        let ty = self.ty(&ty, ELEMENT_DEPTH).map_err(|_| Uncarried::Element)?;
+        match Element::of(&ty) {
+            Some(_) => Ok(Box::new(ty)),
+            None => Err(Uncarried::Element),
+        }
     }
 
     fn boxed(&mut self, ty: &Wasm, depth: usize) -> Result<Box<Type>, Uncarried> {
@@ -185,6 +201,56 @@ impl<'a> Signer<'a> {
     fn count(&mut self, types: usize) -> Result<(), Uncarried> {
         self.types_left = self.types_left.checked_sub(types).ok_or(Uncarried::TooLarge)?;
         Ok(())
+    }
+}
+
+/// A list of bytes, and the byte in it.
+const ELEMENT_DEPTH: usize = 2;
+
+/// What values of some types have of streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Streams {
+    None,
+    /// `wasi:io/streams.input-stream`: a resource of the host.
+    P2,
+    /// `stream` and `future` of the component model.
+    P3,
+    /// Both, which have one numbering and two natures.
+    Mixed,
+}
+
+impl Streams {
+    pub(crate) fn of<'t>(types: impl IntoIterator<Item = &'t Type>) -> Self {
+        types.into_iter().map(Self::within).fold(Self::None, Self::and)
+    }
+
+    fn check(func: &FuncType) -> Result<(), Uncarried> {
+        let params = Self::of(func.params.iter().map(|param| &param.ty));
+        match params == Self::Mixed || Self::of(&func.result) == Self::Mixed {
+            true => Err(Uncarried::MixedStreams),
+            false => Ok(()),
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, other) | (other, Self::None) => other,
+            (one, other) if one == other => one,
+            _ => Self::Mixed,
+        }
+    }
+
+    fn within(ty: &Type) -> Self {
+        match ty {
+            Type::InputStream => Self::P2,
+            Type::Stream(_) | Type::Future(_) => Self::P3,
+            Type::List(of) | Type::Option(of) => Self::within(of),
+            Type::Tuple(types) => Self::of(types),
+            Type::Record(fields) => Self::of(fields.iter().map(|field| &field.ty)),
+            Type::Variant(cases) => Self::of(cases.iter().filter_map(|case| case.ty.as_ref())),
+            Type::Result { ok, err } => Self::of(ok.as_deref().into_iter().chain(err.as_deref())),
+            _ => Self::None,
+        }
     }
 }
 

@@ -1,13 +1,12 @@
-//! What the store of one call holds, and which of it a guest can reach.
+//! What a store holds, and which of it a guest can reach.
 //!
 //! WASI 0.2 is all there, and none of it is granted: no arguments, no environment, no folders, no
 //! sockets, nothing on standard input. Output is heard as log lines.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime::component::{GuestTaskId, HasData, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -17,46 +16,60 @@ use wattle_types::LinkName;
 
 use crate::actor::Core;
 use crate::bus::{self, LinkNames};
+use crate::call::CallError;
 use crate::meter::Meter;
-use crate::outgoing::Outgoing;
+use crate::profile::Wasi;
 use crate::voice::{Speaker, Voice};
-use crate::{keyvalue, limits, logging, messaging, secrets, settings};
+use crate::{concurrent, keyvalue, limits, logging, messaging, secrets, settings};
 
 /// One call, for what may outlive its store: requests it sent whose bodies are still read.
 #[derive(Debug)]
 pub(crate) struct Ongoing {
     pub(crate) ctx: CallContext,
-    failed: AtomicBool,
+    failed: OnceLock<CallError>,
 }
 
 impl Ongoing {
     pub(crate) fn new(ctx: CallContext) -> Arc<Self> {
-        Arc::new(Self { ctx, failed: AtomicBool::new(false) })
+        Arc::new(Self { ctx, failed: OnceLock::new() })
     }
 
     /// Whether the call came to a bad end. Known before its store is dropped.
     pub(crate) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
+        self.failed.get().is_some()
     }
 
-    pub(crate) fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
+    pub(crate) fn failure(&self) -> Option<CallError> {
+        self.failed.get().cloned()
+    }
+
+    /// Only the first failure counts.
+    pub(crate) fn fail(&self, error: CallError) {
+        let _ = self.failed.set(error);
     }
 }
 
-/// The data of one call's store.
+/// Who acts in a store now. Looked up whenever a guest wants something, and never kept in what it
+/// is given: in an instance that is reused, a handle of an earlier call acts for the present one.
+#[derive(Clone)]
+pub(crate) struct Acting {
+    pub(crate) actor: Arc<Core>,
+    pub(crate) ongoing: Arc<Ongoing>,
+}
+
+/// The data of a store.
 pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) meter: Meter,
     pub(crate) voice: Voice,
-    /// As it was when the call began.
+    /// As it was when the instance was made.
     pub(crate) config: Arc<BTreeMap<String, String>>,
     links: LinkNames,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    outgoing: Outgoing,
-    actor: Arc<Core>,
-    ongoing: Arc<Ongoing>,
+    acting: Acting,
+    /// Which call each task of the guest belongs to, where several calls share the store.
+    tasks: Vec<(GuestTaskId, Arc<Ongoing>)>,
 }
 
 impl State {
@@ -80,15 +93,48 @@ impl State {
             links: LinkNames::default(),
             wasi: wasi.build(),
             http,
-            outgoing: Outgoing::new(actor.clone(), ongoing.clone()),
-            actor,
-            ongoing,
+            acting: Acting { actor, ongoing },
+            tasks: Vec::new(),
         }
     }
 
-    /// Who is running here, for calls that leave.
-    pub(crate) fn caller(&self) -> (Arc<Core>, Arc<Ongoing>) {
-        (self.actor.clone(), self.ongoing.clone())
+    /// From now on this store acts for another call; nothing that was allowed to the one before
+    /// goes on.
+    pub(crate) fn act_for(&mut self, ongoing: Arc<Ongoing>) {
+        self.acting.ongoing = ongoing;
+        self.links = LinkNames::default();
+        self.voice.begin();
+        self.meter.begin();
+    }
+
+    pub(crate) fn acting(&self) -> &Acting {
+        &self.acting
+    }
+
+    /// The same, for what one task is about to do.
+    pub(crate) fn act_as(&mut self, acting: Acting) {
+        self.acting = acting;
+    }
+
+    /// A task of the guest begins a call.
+    pub(crate) fn enter(&mut self, task: GuestTaskId, ongoing: Arc<Ongoing>) {
+        self.tasks.push((task, ongoing));
+    }
+
+    /// The call that a task began is over.
+    pub(crate) fn leave(&mut self, task: GuestTaskId) {
+        self.tasks.retain(|(other, _)| *other != task);
+    }
+
+    /// Who acts in a task that these tasks led to, if its call is not over.
+    pub(crate) fn acting_in(&self, tasks: &[GuestTaskId]) -> Option<Acting> {
+        let (_, ongoing) = self.tasks.iter().find(|(task, _)| tasks.contains(task))?;
+        Some(Acting { actor: self.acting.actor.clone(), ongoing: ongoing.clone() })
+    }
+
+    /// Resources that the host holds for the guest.
+    pub(crate) fn resources(&mut self) -> usize {
+        self.table.iter_mut().count()
     }
 
     /// The name of the link by which calls of this interface leave; `path` is without a version.
@@ -100,13 +146,13 @@ impl State {
         View {
             table: &mut self.table,
             links: &mut self.links,
-            actor: &self.actor,
-            ctx: &self.ongoing.ctx,
+            actor: &self.acting.actor,
+            ctx: &self.acting.ongoing.ctx,
         }
     }
 }
 
-/// A store for one call of `actor`, with every limit set that does not need the lane.
+/// A store for calls of `actor`, with every limit set that does not need the lane.
 pub(crate) fn store(engine: &Engine, actor: Arc<Core>, ongoing: Arc<Ongoing>) -> Store<State> {
     let mut store = Store::new(engine, State::new(actor, ongoing));
     store.limiter(|state| &mut state.meter);
@@ -116,7 +162,7 @@ pub(crate) fn store(engine: &Engine, actor: Arc<Core>, ongoing: Arc<Ongoing>) ->
 }
 
 /// Everything a guest can import on this host; `offered` knows the same by name.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+pub(crate) fn linker(engine: &Engine, wasi: Wasi) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
@@ -126,6 +172,10 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     secrets::add_to_linker(&mut linker)?;
     bus::add_to_linker(&mut linker)?;
     logging::add_to_linker(&mut linker)?;
+    if wasi == Wasi::P3 {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        concurrent::add_to_linker(&mut linker)?;
+    }
     Ok(linker)
 }
 
@@ -151,6 +201,6 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outgoing }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.acting }
     }
 }

@@ -68,6 +68,12 @@ impl Voice {
         Self { actor, left: Arc::new(Mutex::new(Budget::Left(LOG_BYTES_PER_CALL))) }
     }
 
+    /// Another call begins; it has a budget of its own.
+    pub(crate) fn begin(&self) {
+        *self.left.lock().expect("nothing panics while it holds this lock") =
+            Budget::Left(LOG_BYTES_PER_CALL);
+    }
+
     pub(crate) fn say(&self, source: Source, level: Level, context: &str, message: &str) {
         let (context, message) = (harmless(context), harmless(message));
         // An empty line costs something too.

@@ -7,7 +7,8 @@ use wattle_lattice::event::CloudEvent;
 use wattle_lattice::{Names, ctl, signal};
 use wattle_types::{
     ActorSpec, AppHead, Application, Assignment, Beat, ConfigRecord, HttpRoute, IdRecord,
-    InterfaceName, Inventory, Key, LatticeId, Lease, LinkRecord, ServeDelta, SpecHash, stored,
+    InterfaceName, Inventory, Key, LatticeId, Lease, LimitsReport, LimitsRequest, LinkRecord,
+    ServeDelta, Span, SpecHash, Unit, stored,
 };
 use wattle_value::packed::{Reader, Writer};
 use wattle_value::{FuncType, Type, Value};
@@ -27,6 +28,8 @@ pub(crate) const ALL: &[Target] = &[
     target("serve", stored::<ServeDelta>),
     target("beat", stored::<Beat>),
     target("inventory", stored::<Inventory>),
+    target("limits", stored::<LimitsReport>),
+    target("limits-question", stored::<LimitsRequest>),
     target("wake", wake),
     target("event", event),
     target("control", control),
@@ -43,6 +46,7 @@ pub(crate) const ALL: &[Target] = &[
     // What a person writes.
     target("manifest", manifest),
     target("route", route),
+    target("quantity", quantity),
     target("interface", interface),
     target("trust-file", trust_file),
     target("wave", wave),
@@ -132,6 +136,18 @@ fn key(bytes: &[u8]) {
 fn manifest(bytes: &[u8]) {
     if let Some(raw) = text(bytes) {
         let _ = Application::read(raw);
+    }
+}
+
+fn quantity(bytes: &[u8]) {
+    let Some(raw) = text(bytes) else { return };
+    for unit in [Unit::Bytes, Unit::Time, Unit::Count] {
+        if let Ok(value) = unit.parse(raw) {
+            assert_eq!(unit.parse(&unit.show(value).to_string()), Ok(value));
+        }
+    }
+    if let Ok(span) = raw.parse::<Span>() {
+        assert_eq!(span.to_string().parse(), Ok(span));
     }
 }
 

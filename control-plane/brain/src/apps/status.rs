@@ -92,7 +92,7 @@ impl<'a> View<'a> {
         stated: &Stated,
     ) -> ComponentStatus {
         let id = &component.id;
-        let mut links = Vec::new();
+        let (mut links, mut missing) = (Vec::new(), None);
         let (tally, mut kind, message) = match (&component.part, stated.specs.get(id)) {
             (Part::Unsupported(reason), _) => {
                 (Tally::default(), StatusKind::Failed, reason.clone())
@@ -102,7 +102,9 @@ impl<'a> View<'a> {
             }
             (Part::Actor(_), Some(spec)) => {
                 let source = Source { app, stated, id, spec: *spec };
-                links = self.links(&source, &component.links, &component.unlinked);
+                let (records, unlinked) = (&component.links, &component.unlinked);
+                links = self.links(&source, records, unlinked);
+                missing = self.missing_links(&source, records, unlinked);
                 self.actor(id, *spec)
             }
         };
@@ -113,9 +115,14 @@ impl<'a> View<'a> {
             kind = kind.min(StatusKind::Waiting);
             said.push(missing);
         }
-        // A component that cannot call what it is linked to is not what was asked for.
+        // A component that cannot call what it is linked to, or what it imports, is not what was
+        // asked for.
         kind = links.iter().map(|link| link.kind).fold(kind, StatusKind::min);
         said.extend(links.iter().filter_map(LinkStatus::said));
+        if let Some(missing) = missing {
+            kind = kind.min(StatusKind::Failed);
+            said.push(missing);
+        }
         ComponentStatus {
             name: component.name.clone(),
             id: id.clone(),

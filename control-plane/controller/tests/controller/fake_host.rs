@@ -210,6 +210,7 @@ impl Body {
             digest: None,
             revision: None,
             links: self.links.borrow().clone(),
+            missing_links: Vec::new(),
             state: ActorState::Ready,
         };
         self.inventory.actors = told.entries.iter().map(report).collect();

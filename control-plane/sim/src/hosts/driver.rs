@@ -1,5 +1,7 @@
 //! What the driver of an agent does: reads, writes to disk, starts, serves, stops, beats.
 
+use std::collections::BTreeSet;
+
 use wattle_agent::{Closure, Component, Effect, Event, Failure, Reading};
 use wattle_types::{ActorId, Beat, Digest, Exports, IssuerKey, Key, PublicKey, Role};
 
@@ -85,6 +87,7 @@ impl World {
             name: None,
             revision: None,
             exports: Exports::new(),
+            imports: BTreeSet::new(),
         };
         Event::Started { run, component }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::envelope::{read_headers, write_headers};
 use super::{Header, Limits};
 use crate::wire::WireError;
-use crate::wire::fields::{FieldReader, FieldWriter, Seen};
+use crate::wire::fields::{FieldReader, FieldWriter};
 
 const FRAME: &str = "a frame of a call";
 
@@ -23,6 +23,12 @@ pub const REST: u8 = 255;
 
 /// The longest frame: data, trailers and room for the fields.
 const BYTES_MAX: usize = DATA_BYTES_MAX + (64 << 10) + 4_096;
+
+/// Of a frame, in the order in which they are read below.
+const FIELDS: [&str; 12] = [
+    "v", "by", "kind", "stream", "seq", "data", "end", "trailers", "code", "message", "limit",
+    "credit",
+];
 
 /// Which of the two says a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,30 +137,8 @@ impl Frame {
         let (mut seq, mut credit, mut limit) = (None, None, 0);
         let (mut data, mut end, mut trailers) = (Bytes::new(), false, Vec::new());
         let (mut code, mut message) = ("", "");
-        let mut seen = Seen::default();
-        for _ in 0..from.map()? {
-            let name = from.name()?;
-            let from = &mut from;
-            let number = match name {
-                b"v" => 0,
-                b"by" => 1,
-                b"kind" => 2,
-                b"stream" => 3,
-                b"seq" => 4,
-                b"data" => 5,
-                b"end" => 6,
-                b"trailers" => 7,
-                b"code" => 8,
-                b"message" => 9,
-                b"limit" => 10,
-                b"credit" => 11,
-                _ => {
-                    from.skip()?;
-                    continue;
-                }
-            };
-            seen.once(number, name, from)?;
-            match number {
+        from.fields(&FIELDS, |from, field| {
+            match field {
                 0 => from.skip()?,
                 1 => by = Some(read_by(from)?),
                 2 => kind = Some(from.str()?),
@@ -168,7 +152,8 @@ impl Frame {
                 10 => limit = from.uint()?,
                 _ => credit = Some(from.uint()?),
             }
-        }
+            Ok(())
+        })?;
         from.finish()?;
         let in_order = || match (stream, seq) {
             (Some(stream), Some(seq)) => Ok((stream, seq)),

@@ -169,6 +169,33 @@ impl<'a> FieldReader<'a> {
         Ok(len)
     }
 
+    /// Reads the fields of a map, each of which is there once at most: two of one name would be two
+    /// meanings. `read` is given the place that a name has in `names` and reads its value; what
+    /// has another name is passed over.
+    #[inline]
+    pub(crate) fn fields<const N: usize>(
+        &mut self,
+        names: &[&str; N],
+        mut read: impl FnMut(&mut Self, usize) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        const { assert!(N <= 64, "there is a bit for each name") };
+        let (mut seen, mut next) = (0_u64, 0);
+        for _ in 0..self.map()? {
+            let name = self.name()?;
+            let Some(field) = place(names, name, next) else {
+                self.skip()?;
+                continue;
+            };
+            if seen & 1 << field != 0 {
+                return Err(self.malformed(format!("there are two of {:?}", names[field])));
+            }
+            seen |= 1 << field;
+            next = field + 1;
+            read(self, field)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn array(&mut self) -> Result<usize, WireError> {
         self.primitive(Reader::array)
     }
@@ -303,25 +330,11 @@ impl<'a> FieldReader<'a> {
     }
 }
 
-/// Which fields have been read: two of one name would be two meanings.
-#[derive(Default)]
-pub(crate) struct Seen(u64);
-
-impl Seen {
-    pub(crate) fn once(
-        &mut self,
-        field: u8,
-        name: &[u8],
-        reader: &FieldReader<'_>,
-    ) -> Result<(), WireError> {
-        let bit = 1 << field;
-        if self.0 & bit != 0 {
-            let name = String::from_utf8_lossy(name);
-            return Err(reader.malformed(format!("there are two of {name:?}")));
-        }
-        self.0 |= bit;
-        Ok(())
-    }
+/// Where a name is among those that are known. Looked for from `next` on, since who writes a message
+/// names its fields in the order in which it is read.
+fn place(names: &[&str], name: &[u8], next: usize) -> Option<usize> {
+    let is_this = |at: &usize| names[*at].as_bytes() == name;
+    (next..names.len()).find(is_this).or_else(|| (0..next).find(is_this))
 }
 
 #[cfg(test)]

@@ -5,13 +5,15 @@ use std::str::FromStr;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use toml::value::Datetime;
-use wattle_types::nkey::{ControllerKey, IssuerKey, ModuleKey, NkeyError, PublicKey};
+use wattle_types::nkey::{
+    CompilerKey, ControllerKey, IssuerKey, ModuleKey, NkeyError, PublicKey,
+};
 
-use super::{Controller, Issuer, TrustPolicy};
+use super::{Controller, Issuer, Term, TrustPolicy};
 use crate::claims::REV_MAX;
 use crate::key;
 use crate::refusal::excerpt;
-use crate::trust_file::{ControllerEntry, Error, IssuerEntry, TrustFile};
+use crate::trust_file::{CompilerEntry, ControllerEntry, Error, IssuerEntry, TrustFile};
 
 impl TryFrom<&TrustFile> for TrustPolicy {
     type Error = Error;
@@ -41,6 +43,13 @@ impl TryFrom<&TrustFile> for TrustPolicy {
             let at = format!("controllers[{index}]");
             let key = controller_key(&format!("{at}.key"), &entry.key)?;
             if policy.controllers.insert(key, controller(&at, entry)?).is_some() {
+                return Err(twice(&format!("{at}.key"), &entry.key));
+            }
+        }
+        for (index, entry) in file.compilers.iter().enumerate() {
+            let at = format!("compilers[{index}]");
+            let key = compiler_key(&format!("{at}.key"), &entry.key)?;
+            if policy.compilers.insert(key, compiler(&at, entry)?).is_some() {
                 return Err(twice(&format!("{at}.key"), &entry.key));
             }
         }
@@ -84,15 +93,29 @@ fn issuer(at: &str, entry: &IssuerEntry) -> Result<Issuer, Error> {
         let keys = modules.iter().enumerate();
         keys.map(|(index, text)| module_key(&format!("{at}.modules[{index}]"), text)).collect()
     });
-    let valid_from = unix_s(&format!("{at}.valid_from"), entry.valid_from)?;
-    let valid_until = unix_s(&format!("{at}.valid_until"), entry.valid_until)?;
-    if let (Some(from), Some(until), Some(text)) = (valid_from, valid_until, entry.valid_until)
+    let term = term(at, entry.valid_from, entry.valid_until)?;
+    Ok(Issuer { term, modules: modules.transpose()? })
+}
+
+fn compiler(at: &str, entry: &CompilerEntry) -> Result<Term, Error> {
+    check_name(at, &entry.name)?;
+    term(at, entry.valid_from, entry.valid_until)
+}
+
+fn term(
+    at: &str,
+    valid_from: Option<Datetime>,
+    valid_until: Option<Datetime>,
+) -> Result<Term, Error> {
+    let from = unix_s(&format!("{at}.valid_from"), valid_from)?;
+    let until = unix_s(&format!("{at}.valid_until"), valid_until)?;
+    if let (Some(from), Some(until), Some(text)) = (from, until, valid_until)
         && until <= from
     {
         let right = "a time after valid_from";
         return Err(wrong(&format!("{at}.valid_until"), &text.to_string(), right));
     }
-    Ok(Issuer { valid_from, valid_until, modules: modules.transpose()? })
+    Ok(Term { from, until })
 }
 
 fn controller(at: &str, entry: &ControllerEntry) -> Result<Controller, Error> {
@@ -118,6 +141,12 @@ fn check_name(at: &str, name: &str) -> Result<(), Error> {
 
 fn issuer_key(at: &str, text: &str) -> Result<IssuerKey, Error> {
     let key: IssuerKey = nkey(at, text, "an account key of 56 characters, A…")?;
+    check_point(at, key.public())?;
+    Ok(key)
+}
+
+fn compiler_key(at: &str, text: &str) -> Result<CompilerKey, Error> {
+    let key: CompilerKey = nkey(at, text, "an account key of 56 characters, A…")?;
     check_point(at, key.public())?;
     Ok(key)
 }

@@ -42,6 +42,11 @@ fn full() -> String {
         name = "control"
         lattices = ["prod", "test"]
 
+        [[compilers]]
+        key = "{compiler}"
+        name = "compile farm"
+        valid_until = 2027-06-01T00:00:00Z
+
         [revoked]
         keys = ["{revoked}"]
         digests = ["sha256:{digest}"]
@@ -53,6 +58,7 @@ fn full() -> String {
         module = module_key(),
         other = key(Role::Account, 5).public(),
         controller = controller_key(),
+        compiler = key(Role::Account, 7).public(),
         revoked = key(Role::Account, 6).public(),
         digest = "ab".repeat(32),
     )
@@ -62,7 +68,8 @@ fn full() -> String {
 fn a_trust_file_survives_being_written() {
     let local = TrustFile::new()
         .with_issuer(&issuer_key(), "local")
-        .with_controller(&controller_key(), "local");
+        .with_controller(&controller_key(), "local")
+        .with_compiler(&key(Role::Account, 7).public().try_into().unwrap(), "local");
     for file in [TrustFile::new(), local, TrustFile::parse(&full()).unwrap()] {
         let text = file.to_toml();
         assert_eq!(TrustFile::parse(&text).unwrap(), file, "{text}");
@@ -131,7 +138,7 @@ fn a_wrong_value_names_the_key_the_value_and_what_would_be_right() {
         assert!(text.contains(from), "{from}");
         text.replacen(from, to, 1)
     };
-    let cases: [(String, &[&str]); 20] = [
+    let cases: [(String, &[&str]); 22] = [
         (replace(&account, "A123"), &["issuers[0].key", "A123", "account key", "56 characters"]),
         (replace(&account, &module), &["issuers[0].key", &module, "account", "module"]),
         (replace(&account, &weak), &["issuers[0].key", "sign nothing", "small order"]),
@@ -163,6 +170,11 @@ fn a_wrong_value_names_the_key_the_value_and_what_would_be_right() {
         ),
         (replace("\"test\"]", "\"a.b\"]"), &["controllers[0].lattices[1]", "a.b", "letters"]),
         (
+            replace(&key(Role::Account, 7).public().to_string(), &module),
+            &["compilers[0].key", &module, "account"],
+        ),
+        (replace("\"compile farm\"", "\"\""), &["compilers[0].name", "a name"]),
+        (
             replace(&key(Role::Account, 6).public().to_string(), "nobody"),
             &["revoked.keys[0]", "nobody", "public key"],
         ),
@@ -190,7 +202,7 @@ fn an_unknown_key_is_an_error_that_says_where() {
     for (from, to, line) in [
         ("serial = 7", "serial = 7\nisuers = []", "line 4"),
         ("name = \"build farm\"", "nam = \"x\"", "line 11"),
-        ("[revoked]", "[revoked]\ndigest = \"\"", "line 26"),
+        ("[revoked]", "[revoked]\ndigest = \"\"", "line 31"),
         ("[tokens]", "[tokens]\nexpiry = true", "line 6"),
     ] {
         let message = message(&full().replacen(from, to, 1));

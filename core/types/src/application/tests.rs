@@ -1,4 +1,5 @@
 use super::*;
+use crate::{InstancePolicy, Reuse, Span};
 
 fn manifest(components: &str) -> String {
     format!(
@@ -103,11 +104,98 @@ fn a_manifest_that_makes_no_sense_is_refused_with_the_reason() {
         ),
         (traits("{type: http, properties: {path: x}}"), "does not begin with `/`"),
         (traits("{type: http, properties: {path: /, port: 8080}}"), "unknown field `port`"),
-        (traits("{type: limits, properties: {concurrency: 0}}"), "at least 1"),
     ];
     for (components, said) in cases {
         let error = read(&components).expect_err(&components);
         assert!(error.contains(said), "{components}: {error}");
+    }
+}
+
+#[test]
+fn limits_are_written_with_units_and_instances_as_spans() {
+    let of = |traits: &str| {
+        let app = read(&component("web", &format!(", traits: [{traits}]"))).unwrap();
+        let Part::Actor(spec) = &app.components[0].part else { panic!("{app:?}") };
+        (**spec).clone()
+    };
+    let limits = of("{type: limits, properties: {
+        memory: 96MiB, execution: 5s, handles: 100, resources: '50', log_per_call: 0B}}");
+    assert_eq!(limits.limits.memory_bytes_max, Some(96 << 20));
+    assert_eq!(limits.limits.execution_ms_max, Some(5_000));
+    assert_eq!((limits.limits.handles_max, limits.limits.resources_max), (Some(100), Some(50)));
+    assert_eq!(limits.limits.log_bytes_per_call, Some(0));
+    // As it was written before there were units.
+    let old = of("{type: limits, properties: {memory_mib: 96, execution_ms: 5000}}");
+    assert_eq!(old.limits.memory_bytes_max, limits.limits.memory_bytes_max);
+    assert_eq!(old.limits.execution_ms_max, limits.limits.execution_ms_max);
+
+    let default = Reuse::default();
+    let span = |min, max| Span { min, max };
+    let cases = [
+        ("policy: fresh", InstancePolicy::Fresh),
+        ("policy: reused", InstancePolicy::Reused(default)),
+        (
+            "policy: reused, requests: 64-128, idle: 2s-4s",
+            InstancePolicy::Reused(Reuse { requests: span(64, 128), idle_ms: span(2_000, 4_000) }),
+        ),
+        (
+            "policy: concurrent, requests: 9, idle: 500ms, concurrency: 4",
+            InstancePolicy::Concurrent {
+                reuse: Reuse { requests: span(9, 9), idle_ms: span(500, 500) },
+                calls: 4,
+            },
+        ),
+        ("policy: concurrent", InstancePolicy::Concurrent { reuse: default, calls: 16 }),
+    ];
+    for (properties, policy) in cases {
+        let spec = of(&format!("{{type: instances, properties: {{{properties}}}}}"));
+        assert_eq!(spec.instances, policy, "{properties}");
+    }
+}
+
+#[test]
+fn limits_and_instances_that_make_no_sense_are_refused_with_the_reason_and_the_place() {
+    let cases = [
+        ("limits", "concurrency: 0", "concurrency: 0 is not possible; hosts grant 1 to 4096"),
+        ("limits", "memory: 64", "memory: \"64\" is no size; write a number with a unit"),
+        ("limits", "memory: 1GiB", "hosts grant 64KiB to 128MiB"),
+        ("limits", "memory_mib: 1024", "memory_mib: 1GiB is not possible"),
+        ("limits", "memory_mib: 18446744073709551615", "is not possible"),
+        ("limits", "memory_mib: many", "is no number"),
+        ("limits", "memory_mib: 1, memory: 1MiB", "memory is there twice"),
+        ("limits", "execution: 1h", "execution: \"1h\" is no time"),
+        ("limits", "handles: [1]", "neither a text nor a number"),
+        ("limits", "memmory: 1MiB", "there is no limit \"memmory\"; there are memory, execution"),
+        ("instances", "policy: warm", "unknown variant `warm`"),
+        ("instances", "requests: 7", "missing field `policy`"),
+        ("instances", "policy: reused, max: 7", "unknown field `max`"),
+        ("instances", "policy: fresh, requests: 7", "a fresh instance serves one call"),
+        ("instances", "policy: reused, concurrency: 4", "is for the policy concurrent"),
+        ("instances", "policy: concurrent, concurrency: 1", "it is 2 to 256"),
+        ("instances", "policy: concurrent, concurrency: 257", "it is 2 to 256"),
+        ("instances", "policy: reused, requests: 128-64", "ends before it begins"),
+        ("instances", "policy: reused, requests: 0", "begins at 1"),
+        ("instances", "policy: reused, requests: many", "requests: \"many\" is not a span"),
+        ("instances", "policy: reused, requests: 2000000", "is more than 1000000"),
+        ("instances", "policy: reused, idle: '4'", "idle: \"4\" is no time"),
+        ("instances", "policy: reused, idle: 4s-2s", "ends before it begins"),
+        ("instances", "policy: reused, idle: 61m", "is more than 3600000"),
+        ("instances", "policy: reused, idle: 99999999m", "is more than 3600000"),
+    ];
+    for (kind, properties, said) in cases {
+        let traits = format!(", traits: [{{type: {kind}, properties: {{{properties}}}}}]");
+        let error = read(&component("web", &traits)).expect_err(properties);
+        let place = format!("trait {kind}: ");
+        assert!(error.contains(said) && error.contains(&place), "{properties}: {error}");
+        assert!(error.contains("line 7, column"), "{properties}: {error}");
+    }
+    let twice = |one: &str| component("web", &format!(", traits: [{one}, {one}]"));
+    for one in [
+        "{type: limits, properties: {handles: 20}}",
+        "{type: instances, properties: {policy: fresh}}",
+    ] {
+        let error = read(&twice(one)).expect_err(one);
+        assert!(error.contains("this is the second"), "{error}");
     }
 }
 

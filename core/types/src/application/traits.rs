@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::links::{self, WrittenLink};
-use super::{INSTANCES_MAX, Scaler, ScalerKind, Spread};
+use super::{INSTANCES_MAX, Scaler, ScalerKind, Spread, instances, limits};
 use crate::manifest::{Component, Error, Trait};
-use crate::{HttpRoute, InterfaceName, Messaging, SpecLimits, SubjectPattern};
+use crate::{HttpRoute, InstancePolicy, InterfaceName, Messaging, SpecLimits, SubjectPattern};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,14 +17,6 @@ struct ScalerProperties {
     instances: u32,
     #[serde(default)]
     spread: Vec<Spread>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LimitProperties {
-    memory_mib: Option<u64>,
-    execution_ms: Option<u64>,
-    concurrency: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +48,7 @@ pub(super) struct Traits {
     pub(super) limits: SpecLimits,
     pub(super) outbound: Vec<String>,
     pub(super) messaging: Messaging,
+    pub(super) instances: Option<InstancePolicy>,
     pub(super) links: Vec<WrittenLink>,
     /// Paths of interfaces, each of which is linked.
     pub(super) idempotent: BTreeSet<String>,
@@ -84,15 +77,12 @@ impl Traits {
                 push_new(written, "route", &mut self.routes, [route])?;
             }
             "limits" => {
-                let limits: LimitProperties = properties(written)?;
-                if limits.concurrency == Some(0) {
-                    return Err(wrong(written, "concurrency must be at least 1"));
-                }
-                self.limits = SpecLimits {
-                    memory_bytes_max: limits.memory_mib.map(|mib| mib.saturating_mul(1 << 20)),
-                    execution_ms_max: limits.execution_ms,
-                    concurrency: limits.concurrency,
-                };
+                refuse_second(written, self.limits != SpecLimits::default())?;
+                self.limits = limits::read(written)?;
+            }
+            "instances" => {
+                refuse_second(written, self.instances.is_some())?;
+                self.instances = Some(instances::read(written)?);
             }
             "outbound" => {
                 let OutboundProperties { hosts } = properties(written)?;
@@ -155,6 +145,15 @@ pub(super) fn wrong(written: &Trait, message: impl std::fmt::Display) -> Error {
 
 pub(super) fn properties<T: DeserializeOwned>(written: &Trait) -> Result<T, Error> {
     serde_json::from_value(written.properties.value.clone()).map_err(|error| wrong(written, error))
+}
+
+/// Of two traits of one kind, where there can be only one.
+fn refuse_second(written: &Trait, is_second: bool) -> Result<(), Error> {
+    if is_second {
+        let message = format!("a component has one trait {}, this is the second", written.kind);
+        return Err(wrong(written, message));
+    }
+    Ok(())
 }
 
 /// Adds what is not there yet; writing it twice is a slip of the pen.

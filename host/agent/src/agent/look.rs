@@ -26,7 +26,7 @@ impl Looking {
 
 impl Agent {
     pub(super) fn look(&mut self, at_least: Option<u64>, out: &mut Vec<Effect>) {
-        if self.leaving.is_some() {
+        if !self.listens() {
             return;
         }
         if let Some(at_least) = at_least {
@@ -49,7 +49,7 @@ impl Agent {
     /// No information changes nothing: a key that is missing, deleted or out of reach says
     /// nothing about what should run.
     pub(super) fn on_assignment(&mut self, reading: Reading, now: Millis, out: &mut Vec<Effect>) {
-        if self.leaving.is_some() {
+        if !self.listens() {
             return;
         }
         let seq = match &reading {
@@ -68,6 +68,12 @@ impl Agent {
         let verdict = self.acceptance.judge(&bytes, &running);
         let epoch = self.acceptance.epoch_max();
         match verdict {
+            Ok(Some(accepted)) if self.leaving.is_some() => {
+                if before < epoch {
+                    out.push(Effect::StoreEpoch { epoch });
+                }
+                self.hand_over(&accepted.assignment.entries, now, out);
+            }
             // Its epoch goes to the disk with its closure, before anything is done about it.
             Ok(Some(accepted)) => self.closures.follow(accepted, bytes, seq.unwrap_or_default()),
             Ok(None) => {}

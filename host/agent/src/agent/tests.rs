@@ -11,9 +11,9 @@ use crate::backoff::LOOKS_MAX;
 use crate::testing::{
     assignment, component, config, host, issuer, leads, record, sealed, spec_hash, stranger,
 };
-use leave::LAME_DUCK_MS;
+use leave::{LAME_DUCK_MS, LED_MS};
 use wattle_trust::signed::{self, Context};
-use wattle_types::{ActorState, Assignment, Epoch, ServeState, stored};
+use wattle_types::{ActorState, Assignment, Epoch, Owner, ServeState, stored};
 use world::World;
 
 #[test]

@@ -68,7 +68,7 @@ impl Driver {
                 // Its stop says so.
                 None => return,
                 Some(Ok((actor, component))) => {
-                    router.actors.add(run, hash, actor, spec.messaging.subscribe.clone());
+                    router.actors.add(run, hash, actor, spec);
                     // Stopped in the same moment: its stop may not have found it.
                     if given_up.is_cancelled() {
                         router.actors.take_out(run);

@@ -6,9 +6,9 @@ use wattle_lattice::signal::SpyRequest;
 use wattle_types::{ActorId, Millis};
 
 /// Whoever watches asks again before this has passed; whoever went away is told nothing after it.
-const ASKED_MS_MAX: u64 = 10_000;
+pub(crate) const ASKED_MS_MAX: u64 = 10_000;
 /// People watch a few actors at a time.
-const ACTORS_MAX: usize = 64;
+pub(crate) const ACTORS_MAX: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Watched(BTreeMap<ActorId, Millis>);

@@ -8,12 +8,12 @@ use wasmtime::component::__internal::wasmtime_environ::component::{
     StringEncoding, TypeListIndex, VariantInfo,
 };
 use wasmtime::component::__internal::{ComponentTypes, InterfaceType, LiftContext};
-use wasmtime::component::{Lift, Resource};
+use wasmtime::component::{FutureAny, Lift, Resource, StreamAny};
 use wasmtime::{Result, ValRaw, bail};
-use wasmtime_wasi::p2::DynInputStream;
 use wattle_value::packed::Writer;
 
-use super::Values;
+use super::{Stream, Values};
+use crate::flow::Element;
 
 /// Values that fit are in `src`; otherwise a pointer to them is.
 pub(super) fn from_flat(
@@ -62,12 +62,35 @@ pub(super) fn from_memory(
     Ok(lifting.finish())
 }
 
+/// What a stream or a future has, of those that a signature may have.
+pub(super) fn element(types: &ComponentTypes, ty: Option<InterfaceType>) -> Result<Element> {
+    Ok(match ty {
+        Some(InterfaceType::Bool) => Element::Bool,
+        Some(InterfaceType::U8) => Element::U8,
+        Some(InterfaceType::S8) => Element::S8,
+        Some(InterfaceType::U16) => Element::U16,
+        Some(InterfaceType::S16) => Element::S16,
+        Some(InterfaceType::U32) => Element::U32,
+        Some(InterfaceType::S32) => Element::S32,
+        Some(InterfaceType::U64) => Element::U64,
+        Some(InterfaceType::S64) => Element::S64,
+        Some(InterfaceType::Float32) => Element::F32,
+        Some(InterfaceType::Float64) => Element::F64,
+        Some(InterfaceType::Char) => Element::Char,
+        Some(InterfaceType::String) => Element::String,
+        Some(InterfaceType::List(list)) if types[list].element == InterfaceType::U8 => {
+            Element::Bytes
+        }
+        _ => bail!("a stream has elements that are not carried"),
+    })
+}
+
 struct Lifting<'c, 'm> {
     cx: &'c mut LiftContext<'m>,
     types: &'m ComponentTypes,
     memory: &'m [u8],
     out: Writer,
-    streams: Vec<Resource<DynInputStream>>,
+    streams: Vec<Stream>,
     /// Fuel that was consumed here.
     paid: usize,
 }
@@ -111,7 +134,9 @@ impl<'c, 'm> Lifting<'c, 'm> {
             InterfaceType::Float32 => self.out.f32(f32::from_bits(next(src)?.get_f32())),
             InterfaceType::Float64 => self.out.f64(f64::from_bits(next(src)?.get_f64())),
             InterfaceType::Char => self.out.char(char::try_from(next(src)?.get_u32())?),
-            InterfaceType::Own(_) => self.stream(ty, *next(src)?)?,
+            InterfaceType::Own(_) | InterfaceType::Stream(_) | InterfaceType::Future(_) => {
+                self.stream(ty, *next(src)?)?
+            }
             InterfaceType::String => {
                 let (pointer, len) = (next(src)?.get_u32(), next(src)?.get_u32());
                 self.string(pointer, len)?;
@@ -176,7 +201,9 @@ impl<'c, 'm> Lifting<'c, 'm> {
             InterfaceType::Float32 => self.out.f32(f32::from_bits(self.u32(at)?)),
             InterfaceType::Float64 => self.out.f64(f64::from_le_bytes(self.array(at)?)),
             InterfaceType::Char => self.out.char(char::try_from(self.u32(at)?)?),
-            InterfaceType::Own(_) => self.stream(ty, ValRaw::u32(self.u32(at)?))?,
+            InterfaceType::Own(_) | InterfaceType::Stream(_) | InterfaceType::Future(_) => {
+                self.stream(ty, ValRaw::u32(self.u32(at)?))?
+            }
             InterfaceType::String => {
                 let (pointer, len) = (self.u32(at)?, self.u32(at + 4)?);
                 self.string(pointer, len)?;
@@ -319,7 +346,18 @@ impl<'c, 'm> Lifting<'c, 'm> {
     }
 
     fn stream(&mut self, ty: InterfaceType, handle: ValRaw) -> Result<()> {
-        let stream = Resource::linear_lift_from_flat(self.cx, ty, &handle)?;
+        let types = self.types;
+        let stream = match ty {
+            InterfaceType::Stream(of) => {
+                let element = element(types, types[types[of].ty].payload)?;
+                Stream::Stream(StreamAny::linear_lift_from_flat(self.cx, ty, &handle)?, element)
+            }
+            InterfaceType::Future(of) => {
+                let element = element(types, types[types[of].ty].payload)?;
+                Stream::Future(FutureAny::linear_lift_from_flat(self.cx, ty, &handle)?, element)
+            }
+            _ => Stream::Input(Resource::linear_lift_from_flat(self.cx, ty, &handle)?),
+        };
         self.out.uint(self.streams.len() as u64);
         self.streams.push(stream);
         Ok(())

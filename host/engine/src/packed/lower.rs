@@ -8,14 +8,12 @@ use wasmtime::component::__internal::wasmtime_environ::component::{
     StringEncoding, TypeListIndex, VariantInfo,
 };
 use wasmtime::component::__internal::{ComponentTypes, InterfaceType, LowerContext};
-use wasmtime::component::Resource;
 use wasmtime::{Error, Result, ValRaw, bail};
-use wasmtime_wasi::p2::DynInputStream;
 use wattle_value::CheckError;
 use wattle_value::packed::{self, Reader};
 
 use super::lift::{number, unknown};
-use super::{Values, lower_converted, lower_handle};
+use super::{Stream, Values, lower_converted, lower_handle};
 
 /// The packed form is not a value of the type; nothing ran for it but the guest's `realloc`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,7 +95,7 @@ struct Lowering<'c, 'g, 'v, T: 'static> {
     cx: &'c mut LowerContext<'g, T>,
     types: &'g ComponentTypes,
     from: Reader<'v>,
-    streams: &'v [Resource<DynInputStream>],
+    streams: &'v [Stream],
     /// How many were met; the next has this number.
     streams_met: usize,
 }
@@ -147,7 +145,9 @@ impl<'c, 'g, 'v, T: 'static> Lowering<'c, 'g, 'v, T> {
             InterfaceType::Float64 => ValRaw::f64(self.from.f64()?.to_bits()),
             InterfaceType::Char => ValRaw::u32(self.from.char()?.into()),
             InterfaceType::Flags(flags) => ValRaw::u32(self.flags(self.types[flags].names.len())?),
-            InterfaceType::Own(_) => self.stream(ty)?,
+            InterfaceType::Own(_) | InterfaceType::Stream(_) | InterfaceType::Future(_) => {
+                self.stream(ty)?
+            }
             _ => return Ok(None),
         }))
     }

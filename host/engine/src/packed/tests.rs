@@ -13,13 +13,15 @@ use wattle_value::value::Value;
 use wattle_value::{Field, FuncType, Limits, check_args};
 
 use super::{Misfit, Values, call, provide};
-use crate::profile;
+use crate::profile::{AddressSpace, Profile, Wasi};
 
 mod guests;
 mod values;
 
-static ENGINE: LazyLock<Engine> =
-    LazyLock::new(|| Engine::new(&profile::config(16).unwrap()).unwrap());
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
+    let profile = Profile { wasi: Wasi::P2, space: AddressSpace::Server };
+    Engine::new(&profile.config(16).unwrap()).unwrap()
+});
 
 /// Its pool has room for as many calls as there are tests here, each on a thread of its own.
 fn runtime() -> Runtime {

@@ -18,10 +18,11 @@ use wattle_capability::{
     Body, BodyError, CallContext, KeyValue, Outbound, StoreScope, body, outbound,
 };
 use wattle_engine::{
-    Actor, ActorConfig, ActorLimits, CacheConfig, CacheKey, CallError, Engine, EngineConfig, Loaded,
+    Actor, ActorConfig, ActorLimits, CacheConfig, CacheKey, CallError, Caps, Engine, EngineConfig,
+    Loaded,
 };
 use wattle_trust::{KeyPair, SignRequest, TrustFile, TrustPolicy, VerifiedComponent, claims};
-use wattle_types::{Role, SpecLimits};
+use wattle_types::{InstancePolicy, Role, SpecLimits};
 
 /// Time enough for a call that should answer, on a machine that is busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -59,7 +60,7 @@ pub(crate) fn engine() -> Engine {
 
 pub(crate) fn engine_of(mut config: EngineConfig) -> Engine {
     static CACHE: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
-    let cache = CacheConfig { dir: CACHE.path().join("cache"), key: CacheKey::derive(b"tests") };
+    let cache = CacheConfig::new(CACHE.path().join("cache"), CacheKey::derive(b"tests"));
     config.cache = Some(cache);
     Engine::new(config).unwrap()
 }
@@ -75,6 +76,7 @@ pub(crate) struct Setup {
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) log: Arc<Heard>,
     pub(crate) limits: ActorLimits,
+    pub(crate) instances: InstancePolicy,
 }
 
 impl Setup {
@@ -89,11 +91,12 @@ impl Setup {
             secrets: Arc::new(NoSecrets),
             log: Arc::default(),
             limits: ActorLimits::default(),
+            instances: InstancePolicy::Fresh,
         }
     }
 
     pub(crate) fn limited(limits: SpecLimits) -> Self {
-        Self { limits: ActorLimits::try_from(&limits).unwrap(), ..Self::new() }
+        Self { limits: ActorLimits::grant(&limits, &Caps::default()).unwrap(), ..Self::new() }
     }
 
     pub(crate) async fn run(self, name: &str) -> Actor {
@@ -112,6 +115,7 @@ impl Setup {
             secrets: self.secrets,
             log: self.log,
             limits: self.limits,
+            instances: self.instances,
             count: 1,
         };
         Actor::new(loaded, config)

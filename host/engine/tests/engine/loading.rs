@@ -14,7 +14,7 @@ use crate::kit::{self, PATIENCE, Setup, guest, outside, verified, wat};
 
 /// An engine with a cache in `dir`, as one host has it from start to start.
 fn engine(dir: &Path, secret: &str) -> Engine {
-    let cache = CacheConfig { dir: dir.to_owned(), key: CacheKey::derive(secret.as_bytes()) };
+    let cache = CacheConfig::new(dir, CacheKey::derive(secret.as_bytes()));
     Engine::new(EngineConfig { permits: 4, cache: Some(cache), ..EngineConfig::default() }).unwrap()
 }
 
@@ -30,8 +30,15 @@ fn small(mark: u32) -> Vec<u8> {
     ))
 }
 
+/// The file of this component's code, or that of its proof.
 fn file(dir: &Path, loaded: &Loaded, extension: &str) -> PathBuf {
-    dir.join(format!("{}.{extension}", loaded.digest()))
+    let source = loaded.claims().hash.to_string();
+    let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let is_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with(&source) && path.extension().is_some_and(|found| found == extension)
+    };
+    files.into_iter().find(is_it).unwrap()
 }
 
 #[tokio::test]
@@ -49,22 +56,23 @@ async fn cached_code_that_this_host_did_not_put_there_is_not_run() {
     type Tamper = fn(&Path, &Loaded, &Loaded);
     let cases: &[(&str, Tamper)] = &[
         ("one bit of the code is flipped", |dir, loaded, _| {
-            let path = file(dir, loaded, "cwasm");
+            let path = file(dir, loaded, "p2-server.cwasm");
             let mut bytes = fs::read(&path).unwrap();
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
             fs::write(path, bytes).unwrap();
         }),
         ("the code is cut", |dir, loaded, _| {
-            let path = file(dir, loaded, "cwasm");
+            let path = file(dir, loaded, "p2-server.cwasm");
             let bytes = fs::read(&path).unwrap();
             fs::write(path, &bytes[..bytes.len() - 1]).unwrap();
         }),
         ("it is the code of another component", |dir, loaded, other| {
-            fs::copy(file(dir, other, "cwasm"), file(dir, loaded, "cwasm")).unwrap();
+            fs::copy(file(dir, other, "p2-server.cwasm"), file(dir, loaded, "p2-server.cwasm"))
+                .unwrap();
         }),
         ("it is all that belongs to another component", |dir, loaded, other| {
-            for extension in ["cwasm", "mac"] {
+            for extension in ["p2-server.cwasm", "p2-server.mac"] {
                 fs::copy(file(dir, other, extension), file(dir, loaded, extension)).unwrap();
             }
         }),
@@ -75,7 +83,7 @@ async fn cached_code_that_this_host_did_not_put_there_is_not_run() {
             fs::remove_file(file(dir, loaded, "mac")).unwrap();
         }),
         ("it is a link to the right file", |dir, loaded, _| {
-            let path = file(dir, loaded, "cwasm");
+            let path = file(dir, loaded, "p2-server.cwasm");
             let moved = path.with_extension("moved");
             fs::rename(&path, &moved).unwrap();
             symlink(moved, path).unwrap();
@@ -109,7 +117,7 @@ async fn a_cache_that_others_can_write_to_is_refused_before_anything_runs() {
     let open = dir.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-    let cache = CacheConfig { dir: open, key: CacheKey::derive(b"key") };
+    let cache = CacheConfig::new(open, CacheKey::derive(b"key"));
     let error = Engine::new(EngineConfig { cache: Some(cache), ..EngineConfig::default() });
     assert_eq!(error.unwrap_err().code(), "WT-ENGINE-CACHE");
 }
@@ -141,7 +149,7 @@ async fn actors_of_one_component_share_it() {
 #[tokio::test]
 async fn what_cannot_run_here_is_refused_with_a_code_and_the_reason() {
     let small_engine = |dir: &TempDir| {
-        let cache = CacheConfig { dir: dir.path().join("c"), key: CacheKey::derive(b"key") };
+        let cache = CacheConfig::new(dir.path().join("c"), CacheKey::derive(b"key"));
         Engine::new(EngineConfig {
             permits: 4,
             component_bytes_max: 100_000,

@@ -2,14 +2,17 @@
 
 mod answers;
 mod bounds;
+mod canaries;
 mod codes;
 mod encoded;
 mod interfaces;
 mod kit;
 mod link_names;
 mod loading;
+mod modern;
 mod neighbours;
 mod offers;
 mod outgoing;
+mod reuse;
 mod stores;
 mod typed;

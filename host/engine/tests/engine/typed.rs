@@ -188,11 +188,9 @@ async fn imports_that_no_link_can_serve_are_named_with_the_reason() {
     let own = r#"(export "r" (type (sub resource)))"#;
     let borrow = r#"(alias outer 1 $is (type $is)) (export "s" (type $s (eq $is)))
         (export "f" (func (param "s" (borrow $s))))"#;
-    let future = r#"(export "f" (func (result (future u8))))"#;
     let cases = [
         (own, "WT-ENGINE-UNLINKABLE", "test:odd/one@1.0.0 (it has resources; compose"),
         (borrow, "WT-ENGINE-UNLINKABLE", "test:odd/one@1.0.0 (it has resources; compose"),
-        (future, "WT-ENGINE-ASYNC", "WASI 0.3"),
     ];
     for (exports, code, expected) in cases {
         let text = format!("(component {io} (import \"test:odd/one@1.0.0\" (instance {exports})))");

@@ -73,6 +73,7 @@ fn handle(path: &str, query: &Query, request: IncomingRequest, answer: Answer) {
         "/recurse" => misbehave::recurse(answer),
         "/random" => misbehave::random(query, answer),
         "/buckets" => misbehave::buckets(query, answer),
+        "/keep" => misbehave::keep(query, answer),
         "/flood" => misbehave::flood(answer),
         "/head-of" => misbehave::head_of(query, answer),
         _ => answer.status(404).text("no such exercise"),

@@ -70,6 +70,14 @@ pub(crate) fn buckets(query: &Query, answer: Answer) {
     answer.text(&open.len().to_string());
 }
 
+/// Opens a store so many times and never closes it again.
+pub(crate) fn keep(query: &Query, answer: Answer) {
+    for _ in 0..query.number("count") {
+        std::mem::forget(store::open("default").expect("a store opens"));
+    }
+    answer.text("kept");
+}
+
 /// Says far too much.
 pub(crate) fn flood(answer: Answer) {
     let line = "x".repeat(1000);

@@ -1,10 +1,11 @@
-//! How the links of a component are: the worst of what the store and its hosts say.
+//! How the links of a component are: the worst of what the store and its hosts say. And which it
+//! lacks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_planner::Plan;
 use wattle_types::{
-    ActorId, ActorState, AppName, ComponentName, InterfaceName, LinkName, LinkRecord, LinkReport,
+    ActorId, ActorReport, ActorState, AppName, ComponentName, InterfaceName, LinkName, LinkRecord,
     LinkState, Owner, SpecHash, Unlinked, Why,
 };
 
@@ -76,8 +77,8 @@ impl View<'_> {
     ) -> (StatusKind, String) {
         let mut worst = StatusKind::Deployed;
         let mut said: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for (host, reports) in self.reports(source) {
-            let of_this = reports.iter().filter(|report| {
+        for (host, report) in self.reports(source) {
+            let of_this = report.links.iter().filter(|report| {
                 report.interface.path() == interface.path()
                     && (&report.name, &report.target) == (name, target)
             });
@@ -89,12 +90,39 @@ impl View<'_> {
             }
             worst = worst.min(kind);
         }
-        let said = said.iter().map(|(why, hosts)| format!("{why} (host {})", hosts.join(", ")));
-        (worst, said.collect::<Vec<_>>().join("; "))
+        (worst, joined(&said))
     }
 
-    /// What each host says of the links of a source that is ready there.
-    fn reports(&self, source: &Source<'_>) -> Vec<(&str, &[LinkReport])> {
+    /// What hosts find to have no link, and why that is wrong. Not what the manifest links: before
+    /// its record is stored there is none, and its own status says so.
+    pub(super) fn missing_links(
+        &self,
+        source: &Source<'_>,
+        records: &[LinkRecord],
+        unlinked: &[Unlinked],
+    ) -> Option<String> {
+        let is_stated = |path: &str| {
+            let mut recorded = records.iter().flat_map(|record| {
+                let interfaces = record.targets.iter().flat_map(|target| &target.interfaces);
+                interfaces.map(|interface| record.path(interface))
+            });
+            recorded.any(|recorded| recorded == path)
+                || unlinked.iter().any(|unlinked| unlinked.interface.path() == path)
+        };
+        let mut said: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (host, report) in self.reports(source) {
+            let missing = report.missing_links.iter();
+            let missing = missing.filter(|missing| !is_stated(missing.interface.path()));
+            let whys: BTreeSet<&String> = missing.map(|missing| &missing.why).collect();
+            for why in whys {
+                said.entry(why.clone()).or_default().push(host);
+            }
+        }
+        (!said.is_empty()).then(|| joined(&said))
+    }
+
+    /// What each host says of a source that is ready there.
+    fn reports(&self, source: &Source<'_>) -> Vec<(&str, &ActorReport)> {
         let placed = |plan: &'_ &Plan, host, target: &BTreeMap<_, _>| {
             target.contains_key(source.id) && !plan.leaves(host, source.id)
         };
@@ -108,10 +136,16 @@ impl View<'_> {
                 (&report.id, report.spec) == (source.id, source.spec)
                     && report.state == ActorState::Ready
             })?;
-            Some((inventory.name.as_str(), &report.links[..]))
+            Some((inventory.name.as_str(), report))
         };
         planned.filter_map(|(id, _)| host(id)).collect()
     }
+}
+
+/// Each reason once, with the hosts that give it.
+fn joined(said: &BTreeMap<String, Vec<&str>>) -> String {
+    let said = said.iter().map(|(why, hosts)| format!("{why} (host {})", hosts.join(", ")));
+    said.collect::<Vec<_>>().join("; ")
 }
 
 fn judged(state: &LinkState) -> (StatusKind, String) {

@@ -6,7 +6,7 @@ use wattle_value::packed::Writer;
 use super::{Beginning, Beside};
 use crate::call::{Header, HttpRequest, HttpResponse, Limits};
 use crate::wire::WireError;
-use crate::wire::fields::{FieldReader, Seen, small_map};
+use crate::wire::fields::{FieldReader, small_map};
 
 pub(in crate::call) fn write_headers(to: &mut Writer, headers: &[Header]) {
     to.array(headers.len());
@@ -111,50 +111,32 @@ pub(super) fn read_http(
     from: &mut FieldReader<'_>,
     limits: &Limits,
 ) -> Result<HttpParts, WireError> {
+    const FIELDS: [&str; 7] = ["method", "uri", "status", "headers", "body", "end", "trailers"];
     let mut http = HttpParts::default();
-    let mut seen = Seen::default();
-    for _ in 0..from.map()? {
-        let name = from.name()?;
-        match name {
-            b"method" => {
-                seen.once(0, name, from)?;
-                http.method = Some(from.str()?.to_owned());
-            }
-            b"uri" => {
-                seen.once(1, name, from)?;
-                let uri = from.str()?;
-                if limits.uri_bytes_max < uri.len() {
-                    return Err(from.invalid("bytes of URI", uri.len().to_string()));
-                }
-                http.uri = Some(uri.to_owned());
-            }
-            b"status" => {
-                seen.once(2, name, from)?;
-                http.status = Some(from.small("status")?);
-            }
-            b"headers" => {
-                seen.once(3, name, from)?;
-                http.headers = read_headers(from, limits)?;
-            }
-            b"body" => {
-                seen.once(4, name, from)?;
-                http.body = from.bin()?;
-            }
-            b"end" => {
-                seen.once(5, name, from)?;
-                http.end = from.bool()?;
-            }
-            b"trailers" => {
-                seen.once(6, name, from)?;
-                http.trailers = read_headers(from, limits)?;
-            }
-            _ => from.skip()?,
+    from.fields(&FIELDS, |from, field| {
+        match field {
+            0 => http.method = Some(from.str()?.to_owned()),
+            1 => http.uri = Some(read_uri(from, limits)?),
+            2 => http.status = Some(from.small("status")?),
+            3 => http.headers = read_headers(from, limits)?,
+            4 => http.body = from.bin()?,
+            5 => http.end = from.bool()?,
+            _ => http.trailers = read_headers(from, limits)?,
         }
-    }
+        Ok(())
+    })?;
     if !http.end && !http.trailers.is_empty() {
         return Err(from.malformed("trailers follow a body that is not complete"));
     }
     Ok(http)
+}
+
+fn read_uri(from: &mut FieldReader<'_>, limits: &Limits) -> Result<String, WireError> {
+    let uri = from.str()?;
+    if limits.uri_bytes_max < uri.len() {
+        return Err(from.invalid("bytes of URI", uri.len().to_string()));
+    }
+    Ok(uri.to_owned())
 }
 
 pub(super) fn write_streams(to: &mut Writer, streams: &[Beginning]) {

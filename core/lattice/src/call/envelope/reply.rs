@@ -11,10 +11,27 @@ use super::parts::{
 use super::{Beside, REPLY, check_len, here};
 use crate::call::{CallReply, HttpResponse, Limits, NotBegun, Outcome, ReplyBody};
 use crate::wire::WireError;
-use crate::wire::fields::{FieldReader, FieldWriter, Seen, small_map};
+use crate::wire::fields::{FieldReader, FieldWriter, small_map};
 
 /// What all fields but the body take, most of the time.
 const USUAL_BYTES: usize = 160;
+
+/// In the order in which they are read below, which is about that in which they are written.
+const FIELDS: [&str; 13] = [
+    "v",
+    "outcome",
+    "reason",
+    "code",
+    "message",
+    "retry_after_ms",
+    "revision",
+    "load",
+    "rest",
+    "streams",
+    "http",
+    "value",
+    "described",
+];
 
 /// A signature nests no deeper; what does would take our stack while it is read.
 const SIGNATURES_DEPTH_MAX: usize = 128;
@@ -134,31 +151,8 @@ impl CallReply {
         let mut from = FieldReader::new(REPLY, bytes, limits.message_bytes_max)?;
         let mut read = Fields::default();
         let mut beside = Beside::default();
-        let mut seen = Seen::default();
-        for _ in 0..from.map()? {
-            let name = from.name()?;
-            let from = &mut from;
-            let number = match name {
-                b"v" => 0,
-                b"outcome" => 1,
-                b"reason" => 2,
-                b"code" => 3,
-                b"message" => 4,
-                b"retry_after_ms" => 5,
-                b"revision" => 6,
-                b"load" => 7,
-                b"rest" => 8,
-                b"streams" => 9,
-                b"http" => 10,
-                b"value" => 11,
-                b"described" => 12,
-                _ => {
-                    from.skip()?;
-                    continue;
-                }
-            };
-            seen.once(number, name, from)?;
-            match number {
+        from.fields(&FIELDS, |from, field| {
+            match field {
                 0 => from.skip()?,
                 1 => read.outcome = Some(from.str()?),
                 2 => read.reason = from.str()?,
@@ -173,7 +167,8 @@ impl CallReply {
                 11 => read.value = from.optional(FieldReader::bin)?,
                 _ => read.described = from.optional(FieldReader::bin)?,
             }
-        }
+            Ok(())
+        })?;
         from.finish()?;
         read.head(&from, beside, limits)
     }
@@ -238,21 +233,13 @@ impl Fields<'_> {
 
 fn read_load(from: &mut FieldReader<'_>) -> Result<Load, WireError> {
     let mut load = Load::default();
-    let mut seen = Seen::default();
-    for _ in 0..from.map()? {
-        let name = from.name()?;
-        match name {
-            b"in_flight" => {
-                seen.once(0, name, from)?;
-                load.in_flight = from.small("in_flight")?;
-            }
-            b"limit" => {
-                seen.once(1, name, from)?;
-                load.limit = from.small("limit")?;
-            }
-            _ => from.skip()?,
+    from.fields(&["in_flight", "limit"], |from, field| {
+        match field {
+            0 => load.in_flight = from.small("in_flight")?,
+            _ => load.limit = from.small("limit")?,
         }
-    }
+        Ok(())
+    })?;
     Ok(load)
 }
 

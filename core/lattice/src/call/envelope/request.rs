@@ -9,10 +9,32 @@ use super::parts::{
 use super::{Beside, CALL, check_len, here};
 use crate::call::{CallBody, CallRequest, Caller, HttpRequest, InvokeRequest, Limits, Trace};
 use crate::wire::WireError;
-use crate::wire::fields::{FieldReader, FieldWriter, Seen, small_map};
+use crate::wire::fields::{FieldReader, FieldWriter, small_map};
 
 /// What all fields but the body take, most of the time.
 const USUAL_BYTES: usize = 320;
+
+/// In the order in which they are read below, which is that in which they are written.
+const FIELDS: [&str; 18] = [
+    "v",
+    "actor",
+    "instance",
+    "revision",
+    "fence",
+    "hop",
+    "attempt",
+    "idempotency",
+    "remaining_ms",
+    "caller",
+    "trace",
+    "fingerprint",
+    "credit",
+    "rest",
+    "streams",
+    "http",
+    "invoke",
+    "describe",
+];
 
 impl CallRequest {
     /// Writes a call that is whole, unless it exceeds what can be sent.
@@ -88,36 +110,9 @@ impl CallRequest {
         let (mut fence, mut hop, mut attempt) = (0, 0, 0);
         let (mut caller, mut trace) = (Caller::default(), Trace::default());
         let mut beside = Beside::default();
-        let mut seen = Seen::default();
-        for _ in 0..from.map()? {
-            let name = from.name()?;
-            let from = &mut from;
-            let number = match name {
-                b"v" => 0,
-                b"actor" => 1,
-                b"instance" => 2,
-                b"revision" => 3,
-                b"fence" => 4,
-                b"hop" => 5,
-                b"attempt" => 6,
-                b"idempotency" => 7,
-                b"remaining_ms" => 8,
-                b"caller" => 9,
-                b"trace" => 10,
-                b"fingerprint" => 11,
-                b"credit" => 12,
-                b"rest" => 13,
-                b"streams" => 14,
-                b"http" => 15,
-                b"invoke" => 16,
-                b"describe" => 17,
-                _ => {
-                    from.skip()?;
-                    continue;
-                }
-            };
-            seen.once(number, name, from)?;
-            match number {
+        from.fields(&FIELDS, |from, field| {
+            let mut found = None;
+            match field {
                 0 => from.skip()?,
                 1 => actor = Some(from.parsed("actor")?),
                 2 => instance = from.str()?.to_owned(),
@@ -133,20 +128,17 @@ impl CallRequest {
                 12 => beside.credit = from.uint()?,
                 13 => beside.rest = from.uint()?,
                 14 => beside.streams = read_streams(from, limits)?,
-                _ => {
-                    let found = match number {
-                        15 => from.optional(|from| read_request(from, limits))?,
-                        16 => from.optional(read_invoke)?,
-                        _ => from.bool()?.then_some(CallBody::Describe),
-                    };
-                    if let Some(found) = found
-                        && body.replace(found).is_some()
-                    {
-                        return Err(from.malformed("a call has one body"));
-                    }
-                }
+                15 => found = from.optional(|from| read_request(from, limits))?,
+                16 => found = from.optional(read_invoke)?,
+                _ => found = from.bool()?.then_some(CallBody::Describe),
             }
-        }
+            if let Some(found) = found
+                && body.replace(found).is_some()
+            {
+                return Err(from.malformed("a call has one body"));
+            }
+            Ok(())
+        })?;
         from.finish()?;
         let body = body.ok_or_else(|| from.lacks("a body"))?;
         let args = if let CallBody::Invoke(invoke) = &body { Some(&invoke.args) } else { None };
@@ -193,25 +185,14 @@ fn write_caller(to: &mut FieldWriter, caller: &Caller) {
 
 fn read_caller(from: &mut FieldReader<'_>) -> Result<Caller, WireError> {
     let mut caller = Caller::default();
-    let mut seen = Seen::default();
-    for _ in 0..from.map()? {
-        let name = from.name()?;
-        match name {
-            b"id" => {
-                seen.once(0, name, from)?;
-                caller.id = from.str()?.to_owned();
-            }
-            b"host" => {
-                seen.once(1, name, from)?;
-                caller.host = from.optional(|from| from.parsed("host"))?;
-            }
-            b"proof" => {
-                seen.once(2, name, from)?;
-                caller.proof = from.bin()?.to_vec();
-            }
-            _ => from.skip()?,
+    from.fields(&["id", "host", "proof"], |from, field| {
+        match field {
+            0 => caller.id = from.str()?.to_owned(),
+            1 => caller.host = from.optional(|from| from.parsed("host"))?,
+            _ => caller.proof = from.bin()?.to_vec(),
         }
-    }
+        Ok(())
+    })?;
     Ok(caller)
 }
 
@@ -229,20 +210,11 @@ fn write_trace(to: &mut FieldWriter, trace: &Trace) {
 
 fn read_trace(from: &mut FieldReader<'_>) -> Result<Trace, WireError> {
     let mut trace = Trace::default();
-    let mut seen = Seen::default();
-    for _ in 0..from.map()? {
-        let name = from.name()?;
-        let (number, place) = match name {
-            b"traceparent" => (0, &mut trace.traceparent),
-            b"tracestate" => (1, &mut trace.tracestate),
-            _ => {
-                from.skip()?;
-                continue;
-            }
-        };
-        seen.once(number, name, from)?;
+    from.fields(&["traceparent", "tracestate"], |from, field| {
+        let place = if field == 0 { &mut trace.traceparent } else { &mut trace.tracestate };
         *place = from.optional(FieldReader::str)?.map(str::to_owned);
-    }
+        Ok(())
+    })?;
     // The one says nothing without the other.
     if trace.traceparent.is_none() {
         trace.tracestate = None;
@@ -261,25 +233,14 @@ fn read_request(from: &mut FieldReader<'_>, limits: &Limits) -> Result<CallBody,
 
 fn read_invoke(from: &mut FieldReader<'_>) -> Result<CallBody, WireError> {
     let (mut interface, mut function, mut args) = (None, None, None);
-    let mut seen = Seen::default();
-    for _ in 0..from.map()? {
-        let name = from.name()?;
-        match name {
-            b"interface" => {
-                seen.once(0, name, from)?;
-                interface = Some(from.parsed("interface")?);
-            }
-            b"function" => {
-                seen.once(1, name, from)?;
-                function = Some(from.str()?.into());
-            }
-            b"args" => {
-                seen.once(2, name, from)?;
-                args = Some(from.bin()?);
-            }
-            _ => from.skip()?,
+    from.fields(&["interface", "function", "args"], |from, field| {
+        match field {
+            0 => interface = Some(from.parsed("interface")?),
+            1 => function = Some(from.str()?.into()),
+            _ => args = Some(from.bin()?),
         }
-    }
+        Ok(())
+    })?;
     match (interface, function, args) {
         (Some(interface), Some(function), Some(args)) => {
             Ok(CallBody::Invoke(InvokeRequest { interface, function, args }))

@@ -400,6 +400,27 @@ fn what_became_of_links_is_in_the_inventory() {
 }
 
 #[test]
+fn an_import_without_a_link_is_in_the_inventory_until_there_is_one() {
+    let mut world = World::new(&["web"]);
+    world.starts = false;
+    world.assign(&assignment(1, 1, &[("web", 1)]));
+    let missing = |world: &World| -> Vec<String> {
+        let reports = world.agent.inventory(world.now).actors;
+        reports[0].missing_links.iter().map(|missing| missing.interface.to_string()).collect()
+    };
+    assert_eq!(missing(&world), [""; 0], "nobody knows what it imports");
+    let imports = ["acme:shop/orders@1.0.0".parse().unwrap()].into();
+    let run = world.pending_starts()[0];
+    world.step(Event::Started { run, component: Component { imports, ..component() } });
+    assert_eq!(missing(&world), ["acme:shop/orders@1.0.0"]);
+    let before = world.beat().inventory;
+    world.put_link(&link("web -> set"));
+    world.tell_link("web");
+    assert_eq!(missing(&world), [""; 0]);
+    assert!(before < world.beat().inventory, "the change is told");
+}
+
+#[test]
 fn what_others_may_call_is_announced() {
     let mut world = World::new(&["web"]);
     world.starts = false;

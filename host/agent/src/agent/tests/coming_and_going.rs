@@ -130,3 +130,101 @@ fn a_host_that_leaves_takes_no_assignment() {
     world.read_assignment(&sealed(&assignment(1, 2, &[("web", 1), ("db", 1)])));
     assert_eq!(world.story(), [""; 0]);
 }
+
+/// `web` and `db` run, by the word of a leader that leads.
+fn led() -> World {
+    let mut world = World::new(&["web", "db"]);
+    world.assign(&assignment(1, 1, &[("web", 1), ("db", 1)]));
+    world.step(Event::LeaderHeard { sealed: leads(1) });
+    world.forget();
+    world
+}
+
+#[test]
+fn a_host_that_leaves_serves_until_its_assignment_is_taken_away() {
+    let mut world = led();
+    world.step(Event::Drain);
+    assert!(world.beat().draining, "the planner hears it at once");
+    assert_eq!(world.story(), [""; 0], "callers still come");
+    world.read_assignment(&sealed(&assignment(1, 2, &[("web", 1)])));
+    assert_eq!(world.running(), ["web x1 ready"]);
+    world.forget();
+    world.read_assignment(&sealed(&Assignment { mass: true, ..assignment(1, 3, &[]) }));
+    assert_eq!(
+        world.story(),
+        [
+            "scaled web to 0",
+            "stop web",
+            "announce #5: web draining",
+            "announce #6: web gone",
+            "stopped host",
+            "left",
+        ]
+    );
+}
+
+#[test]
+fn what_is_handed_over_is_found_again_by_who_restarts_without_a_lattice() {
+    let mut world = led();
+    world.step(Event::Drain);
+    world.step(Event::LeaderHeard { sealed: leads(2) });
+    world.read_assignment(&sealed(&Assignment { mass: true, ..assignment(3, 2, &[]) }));
+    assert!(world.running().is_empty());
+    let mut again = world.restart();
+    assert_eq!(again.running(), ["db x1 ready", "web x1 ready"]);
+    assert_eq!(again.beat().epoch_max, Epoch(3), "and nobody older is obeyed");
+}
+
+#[test]
+fn a_host_that_leaves_starts_nothing_new() {
+    let mut world = led();
+    world.disk_answers = false;
+    world.read_assignment(&sealed(&assignment(1, 2, &[("web", 2), ("db", 1)])));
+    world.step(Event::Drain);
+    world.forget();
+    world.read_assignment(&sealed(&assignment(1, 3, &[("web#2", 1), ("db", 3), ("set", 1)])));
+    world.step(Event::Stored { generation: Generation(2) });
+    assert_eq!(world.story(), [""; 0]);
+    assert_eq!(world.running(), ["db x1 ready", "web x1 ready"]);
+}
+
+#[test]
+fn a_host_that_leaves_waits_for_others_no_longer_than_half_its_grace() {
+    let mut world = led();
+    world.stops = false;
+    world.step(Event::Drain);
+    let began = world.now;
+    while !world.story().contains(&"stop web".to_owned()) {
+        world.step(Event::LeaderHeard { sealed: leads(1) });
+        let due = world.agent.due().expect("a host that leaves has an end");
+        world.at(due);
+    }
+    assert!(world.now.since(began) <= config().grace_ms / 2 + LAME_DUCK_MS);
+    while !world.story().contains(&"left".to_owned()) {
+        let due = world.agent.due().expect("a host that leaves has an end");
+        world.at(due);
+    }
+    assert!(world.now.since(began) <= config().grace_ms + 2 * LAME_DUCK_MS);
+}
+
+#[test]
+fn a_host_that_leaves_waits_for_nobody_when_nobody_leads() {
+    let mut world = led();
+    world.step(Event::Drain);
+    let due = world.agent.due().unwrap();
+    assert_eq!(world.now.since(due), 0);
+    assert!(due.since(world.now) <= LED_MS);
+    world.at(due);
+    assert_eq!(world.story(), ["announce #3: db draining, web draining"]);
+}
+
+#[test]
+fn what_a_person_started_is_not_waited_for() {
+    let mut world = World::new(&["hand"]);
+    world.records = vec![IdRecord { owner: Owner::Manual, ..record("hand", "shop") }];
+    world.assign(&assignment(1, 1, &[("hand", 1)]));
+    world.step(Event::LeaderHeard { sealed: leads(1) });
+    world.forget();
+    world.step(Event::Drain);
+    assert_eq!(world.story(), ["announce #2: hand draining"]);
+}

@@ -8,7 +8,7 @@ use crate::{Closure, Restored, Scaled};
 use wattle_types::{ConfigRecord, LinkRecord};
 
 /// All specs a story may name, so that effects can be written with short names.
-const NAMES: [&str; 5] = ["web", "web#2", "db", "set", "set#2"];
+const NAMES: [&str; 6] = ["web", "web#2", "db", "set", "set#2", "hand"];
 
 pub(super) struct World {
     pub(super) agent: Agent,

@@ -1,6 +1,6 @@
 //! What people are told of links, as hosts report this and that.
 
-use wattle_types::{ConfigRecord, Key, LinkTarget, stored};
+use wattle_types::{ConfigRecord, Key, LinkReport, LinkTarget, MissingLink, stored};
 
 use super::*;
 use crate::apps::ComponentStatus;
@@ -102,6 +102,33 @@ fn the_status_follows_what_hosts_report() {
         world.run(2_000);
         assert_eq!(web(&mut world).kind, kind, "{state:?}");
     }
+}
+
+#[test]
+fn an_import_without_a_link_is_a_failure_until_somebody_links_it() {
+    let mut world = world(&[vec![report(LinkState::Bound)], vec![report(LinkState::Bound)]]);
+    let says = |world: &mut World, interfaces: &[&str]| {
+        for host in [0, 1] {
+            world.report(host, |actors| {
+                let web = actors.iter_mut().find(|actor| actor.id.as_str() == "web").unwrap();
+                let missing = interfaces.iter().map(|interface| MissingLink {
+                    interface: interface.parse().unwrap(),
+                    why: format!("nothing provides {interface}"),
+                });
+                web.missing_links = missing.collect();
+            });
+        }
+        world.run(2_000);
+        web(world)
+    };
+    let failed = says(&mut world, &["acme:cache/lru@1.0.0"]);
+    assert_eq!(failed.kind, StatusKind::Failed);
+    assert_eq!(failed.message, "nothing provides acme:cache/lru@1.0.0 (host h0, h1)");
+    let linked = says(&mut world, &[]);
+    assert_eq!((linked.kind, linked.message.as_str()), (StatusKind::Deployed, ""));
+    // The manifest links it: that the host has not read the link yet is the link's own matter.
+    let linked = says(&mut world, &["acme:billing/invoices@1.2.0"]);
+    assert_eq!((linked.kind, linked.message.as_str()), (StatusKind::Deployed, ""));
 }
 
 #[test]

@@ -1,0 +1,84 @@
+//! What a person does at a desk: try, sign, deploy, look. Hosts on small machines are built without
+//! it (feature `operate`), because all of it works from elsewhere.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+use wattle_host::sandbox::Sandbox;
+
+use crate::{
+    app, call, claims, completions, config, describe, get, keys, link, run, spy, trust,
+};
+#[cfg(feature = "controller")]
+use crate::{down, up};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(run::Args),
+    #[cfg(feature = "controller")]
+    Up(up::Args),
+    #[cfg(feature = "controller")]
+    Down(down::Args),
+    #[command(subcommand)]
+    App(app::Command),
+    #[command(subcommand)]
+    Get(get::Command),
+    #[command(subcommand)]
+    Link(link::Command),
+    #[command(subcommand)]
+    Config(config::Command),
+    Call(call::Args),
+    Describe(describe::Args),
+    Spy(spy::Args),
+    #[command(subcommand)]
+    Keys(keys::Command),
+    #[command(subcommand)]
+    Claims(claims::Command),
+    #[command(subcommand)]
+    Trust(trust::Command),
+    Completions(completions::Args),
+}
+
+impl Command {
+    pub(crate) fn default_filter(&self) -> &'static str {
+        match self {
+            // What `--sandbox` did is said wherever it was asked for.
+            #[cfg(feature = "controller")]
+            Self::Up(_) => "warn,wattle_host::sandbox=info",
+            Self::Run(_) => "warn",
+            _ => "error",
+        }
+    }
+
+    /// The first half of what `--sandbox` promises, where it is given.
+    pub(crate) fn sandbox(&self) -> Result<Option<Sandbox>> {
+        match self {
+            #[cfg(feature = "controller")]
+            Self::Up(args) => args.sandbox(),
+            _ => Ok(None),
+        }
+    }
+}
+
+pub(crate) async fn run(command: Command, sandbox: Option<Sandbox>) -> Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(args).await?,
+        #[cfg(feature = "controller")]
+        Command::Up(args) => up::run(args, sandbox).await?,
+        #[cfg(feature = "controller")]
+        Command::Down(args) => down::run(args).await?,
+        Command::App(command) => return app::run(command).await,
+        Command::Get(command) => get::run(command).await?,
+        Command::Link(command) => link::run(command).await?,
+        Command::Config(command) => config::run(command).await?,
+        Command::Call(args) => return call::run(args).await,
+        Command::Describe(args) => describe::run(args).await?,
+        Command::Spy(args) => Box::pin(spy::run(args)).await?,
+        Command::Keys(command) => keys::run(command)?,
+        Command::Claims(command) => claims::run(command)?,
+        Command::Trust(command) => trust::run(command)?,
+        Command::Completions(args) => completions::run(&args),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,4 @@
+;; Its request where fields are asked for.
+(core module $guest
+  (import "host" "clone-fields" (func $clone-fields (param i32) (result i32)))
+  (func (export "handle") (param i32 i32) (drop (call $clone-fields (local.get 0)))))

@@ -1,0 +1,5 @@
+(core module $guest
+  (import "host" "drop-request" (func $drop-request (param i32)))
+  (func (export "handle") (param i32 i32)
+    (call $drop-request (local.get 0))
+    (call $drop-request (local.get 0))))

@@ -1,0 +1,9 @@
+;; A component must not be left while it is being entered.
+(core module $libc
+  (import "host" "tick" (func $tick (result i64)))
+  (memory (export "memory") 1)
+  (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+    (drop (call $tick)) (i32.const 4096)))
+(core module $guest
+  (import "host" "random" (func $random (param i64 i32)))
+  (func (export "handle") (param i32 i32) (call $random (i64.const 16) (i32.const 0))))
