@@ -8,17 +8,14 @@ use clap::Subcommand;
 use wattle_host::sandbox::Sandbox;
 
 use crate::{
-    app, call, claims, completions, config, describe, get, keys, link, run, spy, trust,
+    app, call, claims, compile, completions, config, describe, down, get, keys, link, run, spy,
+    trust, up,
 };
-#[cfg(feature = "controller")]
-use crate::{down, up};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(run::Args),
-    #[cfg(feature = "controller")]
     Up(up::Args),
-    #[cfg(feature = "controller")]
     Down(down::Args),
     #[command(subcommand)]
     App(app::Command),
@@ -35,6 +32,7 @@ pub(crate) enum Command {
     Keys(keys::Command),
     #[command(subcommand)]
     Claims(claims::Command),
+    Compile(compile::Args),
     #[command(subcommand)]
     Trust(trust::Command),
     Completions(completions::Args),
@@ -44,8 +42,7 @@ impl Command {
     pub(crate) fn default_filter(&self) -> &'static str {
         match self {
             // What `--sandbox` did is said wherever it was asked for.
-            #[cfg(feature = "controller")]
-            Self::Up(_) => "warn,wattle_host::sandbox=info",
+                    Self::Up(_) => "warn,wattle_host::sandbox=info",
             Self::Run(_) => "warn",
             _ => "error",
         }
@@ -54,20 +51,18 @@ impl Command {
     /// The first half of what `--sandbox` promises, where it is given.
     pub(crate) fn sandbox(&self) -> Result<Option<Sandbox>> {
         match self {
-            #[cfg(feature = "controller")]
-            Self::Up(args) => args.sandbox(),
+                    Self::Up(args) => args.sandbox(),
             _ => Ok(None),
         }
     }
 }
 
+/// `sandbox` is that of [`Command::sandbox`].
 pub(crate) async fn run(command: Command, sandbox: Option<Sandbox>) -> Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(args).await?,
-        #[cfg(feature = "controller")]
-        Command::Up(args) => up::run(args, sandbox).await?,
-        #[cfg(feature = "controller")]
-        Command::Down(args) => down::run(args).await?,
+            Command::Up(args) => up::run(args, sandbox).await?,
+            Command::Down(args) => down::run(args).await?,
         Command::App(command) => return app::run(command).await,
         Command::Get(command) => get::run(command).await?,
         Command::Link(command) => link::run(command).await?,
@@ -77,6 +72,7 @@ pub(crate) async fn run(command: Command, sandbox: Option<Sandbox>) -> Result<Ex
         Command::Spy(args) => Box::pin(spy::run(args)).await?,
         Command::Keys(command) => keys::run(command)?,
         Command::Claims(command) => claims::run(command)?,
+        Command::Compile(args) => compile::run(args).await?,
         Command::Trust(command) => trust::run(command)?,
         Command::Completions(args) => completions::run(&args),
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use wattle_trust::{KeyPair, TrustFile, TrustPolicy};
-use wattle_types::{ControllerKey, IssuerKey, Role};
+use wattle_types::{CompilerKey, ControllerKey, IssuerKey, Role};
 
 /// The NATS server of this machine.
 pub(crate) const NATS_URL: &str = "nats://127.0.0.1:4222";
@@ -76,6 +76,12 @@ impl Home {
         self.key("controller", Role::Cluster)
     }
 
+    /// The key that says of machine code made on this machine what it was made of; made when there
+    /// is none. Another than that of components: believing it means more.
+    pub(crate) fn local_compiler(&self) -> Result<KeyPair> {
+        self.key("compiler", Role::Account)
+    }
+
     fn key(&self, name: &str, role: Role) -> Result<KeyPair> {
         let path = self.dir.join(format!("{name}.nk"));
         if path.exists() {
@@ -86,8 +92,8 @@ impl Home {
         Ok(key)
     }
 
-    /// The trust file of this machine. When there is none, one is made that trusts the two local
-    /// keys and nobody else.
+    /// The trust file of this machine. When there is none, one is made that trusts the local keys
+    /// and nobody else.
     pub(crate) fn local_trust(&self) -> Result<TrustFile> {
         let path = self.trust_file();
         if path.exists() {
@@ -96,6 +102,7 @@ impl Home {
         let trust = trust_of(
             &[self.local_issuer()?.public().try_into()?],
             &[self.local_controller()?.public().try_into()?],
+            &[self.local_compiler()?.public().try_into()?],
         );
         write_new(&path, trust.to_toml().as_bytes(), 0o644)?;
         Ok(trust)
@@ -103,9 +110,14 @@ impl Home {
 }
 
 /// A trust file for these keys.
-pub(crate) fn trust_of(issuers: &[IssuerKey], controllers: &[ControllerKey]) -> TrustFile {
+pub(crate) fn trust_of(
+    issuers: &[IssuerKey],
+    controllers: &[ControllerKey],
+    compilers: &[CompilerKey],
+) -> TrustFile {
     let trust = issuers.iter().fold(TrustFile::new(), |trust, key| trust.with_issuer(key, "local"));
-    controllers.iter().fold(trust, |trust, key| trust.with_controller(key, "local"))
+    let trust = controllers.iter().fold(trust, |trust, key| trust.with_controller(key, "local"));
+    compilers.iter().fold(trust, |trust, key| trust.with_compiler(key, "local"))
 }
 
 pub(crate) fn read_trust(path: &Path) -> Result<TrustFile> {

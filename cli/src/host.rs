@@ -10,6 +10,7 @@ use wattle_host::sandbox::Sandbox;
 use wattle_host::{Host, HostConfig};
 use wattle_types::{Labels, Limit, UnknownLimit};
 
+use crate::code::CodeArgs;
 use crate::home::{self, HomeArgs, NATS_URL};
 use crate::sandbox::{self, SandboxArgs};
 use crate::{process, size};
@@ -21,6 +22,7 @@ use crate::{process, size};
   wattle host --trust trust.toml --http-addr 0.0.0.0:8000 --name gate-1
   wattle host --trust trust.toml --secrets /etc/wattle/secrets
   wattle host --trust trust.toml --data-dir /var/lib/wattle --sandbox
+  wattle host --trust trust.toml --no-compiler --artifacts /srv/code
 
 SIGTERM drains: others take over what it serves, requests in flight finish, then it exits with 0.")]
 pub(crate) struct Args {
@@ -74,6 +76,8 @@ pub(crate) struct GrantArgs {
     /// repeatable. A manifest that asks for more is refused. `docs/limits.md` has their names.
     #[arg(long = "cap", value_name = "LIMIT=VALUE", value_parser = parse_cap)]
     caps: Vec<(Limit, u64)>,
+    #[command(flatten)]
+    code: CodeArgs,
 }
 
 impl GrantArgs {
@@ -87,11 +91,12 @@ impl GrantArgs {
         for (limit, max) in &self.caps {
             config.caps.set(*limit, *max).map_err(|error| anyhow!("--cap {limit}: {error}"))?;
         }
+        config.code = self.code.config()?;
         Ok(())
     }
 
     /// The same flags, for a command that starts another.
-    #[cfg(all(feature = "controller", feature = "operate"))]
+    #[cfg(feature = "operate")]
     pub(crate) fn again(&self) -> Vec<String> {
         let outbound = self.outbound.iter().map(|server| format!("--outbound={server}"));
         let secrets = self.secrets.iter().map(|dir| format!("--secrets={}", dir.display()));
@@ -100,7 +105,7 @@ impl GrantArgs {
         let caps = self.caps.iter().map(|(limit, max)| {
             format!("--cap={limit}={}", limit.unit().show(*max)) // Shown as exactly as it was read.
         });
-        outbound.chain(secrets).chain(body).chain(caps).collect()
+        outbound.chain(secrets).chain(body).chain(caps).chain(self.code.again()).collect()
     }
 }
 
@@ -138,7 +143,7 @@ pub(crate) async fn run(args: Args, sandbox: Option<Sandbox>) -> Result<()> {
 }
 
 /// The host of `wattle up`.
-#[cfg(all(feature = "controller", feature = "operate"))]
+#[cfg(feature = "operate")]
 pub(crate) fn local_config(
     state: &crate::local::State,
     given: &[(String, String)],

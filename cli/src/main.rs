@@ -5,7 +5,7 @@
 //! `output` (what people and scripts read), `sandbox` and `nats_server` (the managed child of
 //! `wattle up`).
 
-#[cfg(not(all(feature = "controller", feature = "operate")))]
+#[cfg(not(feature = "operate"))]
 mod absent;
 #[cfg(feature = "operate")]
 mod app;
@@ -13,6 +13,9 @@ mod app;
 mod call;
 #[cfg(feature = "operate")]
 mod claims;
+mod code;
+#[cfg(feature = "operate")]
+mod compile;
 #[cfg(feature = "operate")]
 mod completions;
 #[cfg(feature = "operate")]
@@ -23,7 +26,7 @@ mod controller;
 mod describe;
 #[cfg(feature = "operate")]
 mod desk;
-#[cfg(all(feature = "controller", feature = "operate"))]
+#[cfg(feature = "operate")]
 mod down;
 #[cfg(feature = "operate")]
 mod get;
@@ -37,7 +40,7 @@ mod lattice;
 mod link;
 #[cfg(feature = "operate")]
 mod local;
-#[cfg(all(feature = "controller", feature = "operate"))]
+#[cfg(feature = "operate")]
 mod nats_server;
 mod output;
 mod process;
@@ -49,12 +52,13 @@ mod size;
 mod spy;
 #[cfg(feature = "operate")]
 mod trust;
-#[cfg(all(feature = "controller", feature = "operate"))]
+#[cfg(feature = "operate")]
 mod up;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use wattle_host::precompile::OrderError;
 use wattle_host::sandbox::{Sandbox, SandboxError};
 use wattle_host::standalone::StandaloneError;
 use wattle_tasks::telemetry::{self, TelemetryConfig, TelemetryGuard};
@@ -90,9 +94,9 @@ enum Command {
     #[cfg(feature = "controller")]
     Controller(controller::Args),
     /// Another build may have it.
-    #[cfg(not(all(feature = "controller", feature = "operate")))]
+    #[cfg(not(feature = "operate"))]
     #[command(external_subcommand)]
-    Absent(Vec<std::ffi::OsString>),
+    Absent(Vec<String>),
 }
 
 impl Command {
@@ -104,7 +108,7 @@ impl Command {
             Self::Controller(_) => "info",
             #[cfg(feature = "operate")]
             Self::Desk(command) => command.default_filter(),
-            #[cfg(not(all(feature = "controller", feature = "operate")))]
+            #[cfg(not(feature = "operate"))]
             Self::Absent(_) => "error",
         }
     }
@@ -115,13 +119,19 @@ impl Command {
             Self::Host(args) => args.sandbox(),
             #[cfg(feature = "operate")]
             Self::Desk(command) => command.sandbox(),
-            #[cfg(any(feature = "controller", not(feature = "operate")))]
-            _ => Ok(None),
+            #[cfg(feature = "controller")]
+            Self::Controller(_) => Ok(None),
+            #[cfg(not(feature = "operate"))]
+            Self::Absent(_) => Ok(None),
         }
     }
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "compiler")]
+    if let Some(code) = code::run_if_asked() {
+        return code;
+    }
     // Before anything else: two TLS providers in one rustls panic at the first HTTPS call.
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -150,7 +160,7 @@ async fn dispatch(cli: Cli, sandbox: Option<Sandbox>) -> anyhow::Result<ExitCode
         Command::Host(args) => host::run(args, sandbox).await?,
         #[cfg(feature = "controller")]
         Command::Controller(args) => controller::run(args).await?,
-        #[cfg(not(all(feature = "controller", feature = "operate")))]
+        #[cfg(not(feature = "operate"))]
         Command::Absent(words) => return Err(absent::what_is_missing(&words)),
     }
     Ok(ExitCode::SUCCESS)
@@ -180,7 +190,8 @@ fn code(error: &anyhow::Error) -> Option<&'static str> {
         let standalone = cause.downcast_ref::<StandaloneError>().and_then(StandaloneError::code);
         let sandbox = cause.downcast_ref::<SandboxError>().map(SandboxError::code);
         let refusal = cause.downcast_ref::<Refusal>().map(Refusal::code);
-        standalone.or(sandbox).or(refusal)
+        let order = cause.downcast_ref::<OrderError>().and_then(OrderError::code);
+        standalone.or(sandbox).or(refusal).or(order)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -11,7 +11,8 @@ use wattle_trust::{KeyPair, TrustPolicy, claims};
 use wattle_types::Role;
 
 use crate::claims::{read_component, request_for, unix_now_s};
-use crate::home::{self, HomeArgs};
+use crate::code::CodeArgs;
+use crate::home::{self, Home, HomeArgs};
 use crate::host::parse_label;
 use crate::output::{complain, line};
 use crate::process;
@@ -39,6 +40,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     #[command(flatten)]
+    code: CodeArgs,
+    #[command(flatten)]
     home: HomeArgs,
 }
 
@@ -48,21 +51,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Some(path) => home::read_trust(path)?,
         None => home.local_trust()?,
     };
-    let mut component = read_component(&args.file)?;
-    // What is wrong with the file is told by the verification; here only a signature is missing.
-    if let Ok(None) = claims::inspect(&component) {
-        let issuer = home.local_issuer()?;
-        let subject = KeyPair::generate(Role::Module)?.public().try_into()?;
-        let request = request_for(&args.file, subject);
-        if let Ok(signed) = claims::sign(&component, &request, &issuer, unix_now_s()) {
-            component = signed;
-            let file = args.file.display();
-            complain(format_args!(
-                "{file} is not signed; signed it with the local key {}",
-                issuer.public()
-            ));
-        }
-    }
+    let component = signed(read_component(&args.file)?, &args.file, &home)?;
     let policy = TrustPolicy::try_from(&trust)?;
     let name = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let stop = process::stop_on_signal()?;
@@ -74,6 +63,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         data_dir: home.folder("run")?,
         config: BTreeMap::from_iter(args.config),
         outbound: args.outbound,
+        file: Some(args.file.clone()),
+        code: args.code.config()?,
     };
     let on_ready = |addr: SocketAddr| {
         line(format_args!("serving {} on http://{addr} (Ctrl-C ends it)", args.file.display()));
@@ -81,4 +72,21 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     standalone::run(config, on_ready, stop)
         .await
         .with_context(|| format!("could not serve {}", args.file.display()))
+}
+
+/// The component as it is; or signed with the local key, if nobody has signed it.
+pub(crate) fn signed(component: Vec<u8>, file: &Path, home: &Home) -> Result<Vec<u8>> {
+    // What is wrong with the file is told by the verification; here only a signature is missing.
+    if !matches!(claims::inspect(&component), Ok(None)) {
+        return Ok(component);
+    }
+    let issuer = home.local_issuer()?;
+    let subject = KeyPair::generate(Role::Module)?.public().try_into()?;
+    let request = request_for(file, subject);
+    let Ok(signed) = claims::sign(&component, &request, &issuer, unix_now_s()) else {
+        return Ok(component);
+    };
+    let (file, issuer) = (file.display(), issuer.public());
+    complain(format_args!("{file} is not signed; signed it with the local key {issuer}"));
+    Ok(signed)
 }

@@ -23,7 +23,7 @@ impl SandboxArgs {
     }
 
     /// The same flag, for a command that starts another.
-    #[cfg(all(feature = "controller", feature = "operate"))]
+    #[cfg(feature = "operate")]
     pub(crate) fn again(self) -> Option<String> {
         self.sandbox.then(|| "--sandbox".to_owned())
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use wattle_trust::KeyPair;
-use wattle_types::{ControllerKey, IssuerKey, PublicKey};
+use wattle_types::{CompilerKey, ControllerKey, IssuerKey, PublicKey};
 
 use crate::home::{self, HomeArgs};
 use crate::output::line;
@@ -27,6 +27,10 @@ pub(crate) struct InitArgs {
     /// A controller key whose assignments are followed: the public key, or the file of its seed.
     #[arg(long, value_name = "KEY|FILE")]
     controller: Vec<String>,
+    /// An account key whose machine code may run, outside the sandbox of components: the public key,
+    /// or the file of its seed.
+    #[arg(long, value_name = "KEY|FILE")]
+    compiler: Vec<String>,
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 }
@@ -50,9 +54,11 @@ fn init(args: &InitArgs) -> Result<()> {
     let issuers = args.issuer.iter().map(|raw| Ok(IssuerKey::try_from(public_key(raw)?)?));
     let controllers =
         args.controller.iter().map(|raw| Ok(ControllerKey::try_from(public_key(raw)?)?));
+    let compilers = args.compiler.iter().map(|raw| Ok(CompilerKey::try_from(public_key(raw)?)?));
     let trust = home::trust_of(
         &issuers.collect::<Result<Vec<_>>>().context("--issuer")?,
         &controllers.collect::<Result<Vec<_>>>().context("--controller")?,
+        &compilers.collect::<Result<Vec<_>>>().context("--compiler")?,
     );
     home::write_new(&args.output, trust.to_toml().as_bytes(), 0o644)
 }

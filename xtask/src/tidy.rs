@@ -54,7 +54,7 @@ fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
 
 /// Every file below `folder`, which is relative to `root`, but what is built or copied.
 fn walk(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
-    const MADE: [&str; 3] = ["target", ".git", "wit/deps"];
+    const MADE: [&str; 4] = ["target", ".git", "wit/deps", "wit/deps-p3"];
     let here = root.join(folder);
     let mut files = Vec::new();
     for entry in fs::read_dir(&here).with_context(|| format!("list {}", here.display()))? {

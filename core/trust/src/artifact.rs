@@ -134,7 +134,9 @@ impl<C> VerifiedArtifact<C> {
 
 impl<C> fmt::Debug for VerifiedArtifact<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedArtifact").field("statement", &self.statement).finish_non_exhaustive()
+        f.debug_struct("VerifiedArtifact")
+            .field("statement", &self.statement)
+            .finish_non_exhaustive()
     }
 }
 

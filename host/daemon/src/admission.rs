@@ -102,6 +102,7 @@ pub(crate) fn refusal(error: &CallError) -> CallReply {
             NotBegun::NoSuchFunction
         }
         CallError::WrongSignature => NotBegun::WrongSignature,
+        CallError::Lost { .. } => return CallReply::unknown(message),
         _ => return CallReply::failed(error.code(), message),
     };
     CallReply::not_begun(reason, message)
@@ -188,6 +189,7 @@ mod tests {
             CallError::Trap { reason: reason() },
             CallError::Exit { status: 1 },
             CallError::NoAnswer,
+            CallError::Lost { reason: reason() },
             CallError::Internal { reason: reason() },
         ];
         for error in errors {

@@ -102,6 +102,7 @@ impl From<&CallError> for Trouble {
             CallError::Overloaded { .. } => Self::Overloaded,
             CallError::DeadlineExceeded { .. } => Self::DeadlineExceeded,
             CallError::BadRequest { reason } => Self::BadRequest(reason.clone()),
+            CallError::Lost { .. } => Self::Unknown,
             other => Self::Failed { code: other.code().to_owned() },
         }
     }

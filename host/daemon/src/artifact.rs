@@ -63,6 +63,11 @@ impl Artifacts {
         Ok((bytes, digest))
     }
 
+    /// Where they are. What belongs to one begins with its digest and a dot, and goes with it.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// A file that was kept, if it is still what it was.
     pub(crate) fn kept(&self, digest: Digest) -> Option<Bytes> {
         let name = digest.to_string();
@@ -75,7 +80,8 @@ impl Artifacts {
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name();
-            let digest: Option<Digest> = name.to_str().and_then(|name| name.parse().ok());
+            let first = name.to_str().and_then(|name| name.split('.').next());
+            let digest: Option<Digest> = first.and_then(|first| first.parse().ok());
             if digest.is_some_and(|digest| !wanted.contains(&digest)) {
                 fs::remove_file(entry.path())?;
             }
@@ -115,7 +121,7 @@ impl Artifacts {
     }
 }
 
-fn path_of(image: &str) -> Result<PathBuf, FetchError> {
+pub(crate) fn path_of(image: &str) -> Result<PathBuf, FetchError> {
     let path = Path::new(image.strip_prefix("file://").unwrap_or(image));
     if path.is_absolute() {
         Ok(path.to_owned())

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use wattle_engine::{
-    CacheConfig, CacheKey, CompileConfig, Engine, EngineConfig, EngineError, Target,
-};
+use wattle_engine::{CacheConfig, CacheKey, Engine, EngineConfig, EngineError};
+
+#[cfg(feature = "compiler")]
+pub use wattle_engine::compile::{child, server};
+pub use wattle_engine::{CompileConfig, Compiler, Level, Profile, Target};
 
 use crate::identity::Identity;
 

@@ -8,6 +8,8 @@ use wattle_engine::Caps;
 use wattle_trust::TrustFile;
 use wattle_types::{Labels, LatticeId};
 
+use crate::code::CodeConfig;
+
 /// One host of a lattice.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
@@ -43,6 +45,8 @@ pub struct HostConfig {
     pub caps: Caps,
     /// Where the secrets of actors are, one file each; none: this host gives out no secrets.
     pub secrets_dir: Option<PathBuf>,
+    /// Where machine code comes from.
+    pub code: CodeConfig,
 }
 
 /// A bound for the planner, not a reservation: an instance that serves nothing costs nothing.
@@ -79,6 +83,7 @@ impl HostConfig {
             body_bytes_max: BODY_BYTES_MAX,
             caps: Caps::default(),
             secrets_dir: None,
+            code: CodeConfig::default(),
         }
     }
 }

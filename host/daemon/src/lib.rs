@@ -8,7 +8,8 @@
 //! actor may reach ([`egress`]).
 //!
 //! In reading order: what it is given ([`config`]); a host's life ([`run`], [`standalone`]); what
-//! it keeps ([`identity`], [`disk`], [`artifact`]); the driver ([`driver`], [`start`],
+//! it keeps ([`identity`], [`disk`], [`artifact`]); where machine code comes from ([`code`],
+//! [`precompiled`], [`precompile`]); the driver ([`driver`], [`start`],
 //! [`actors`], [`bindings`]); the lattice around it ([`join`], [`serve`], [`control`], [`commands`],
 //! [`happenings`], [`judging`], [`limits`], [`spy`]); the way of a request ([`listener`], [`router`], [`calls`],
 //! [`messages`]), with what it carries ([`rewind`], [`streams`], [`probe`]); and the way out
@@ -26,6 +27,7 @@ mod artifact;
 mod bindings;
 mod budget;
 mod calls;
+pub mod code;
 mod commands;
 pub mod config;
 mod control;
@@ -49,6 +51,8 @@ mod messages;
 mod messages;
 mod outbound;
 mod outcome;
+pub mod precompile;
+pub mod precompiled;
 mod probe;
 mod rewind;
 mod router;

@@ -81,7 +81,8 @@ impl Precompiled for Search {
             }
             for path in self.elsewhere(source, engine) {
                 match self.copy(&path, engine, wanted) {
-                    Ok(artifact) => return Found { artifact, refused },
+                    Ok(Some(artifact)) => return Found { artifact: Some(artifact), refused },
+                    Ok(None) => {}
                     Err(unused) => {
                         let reason = wattle_tasks::Chain(&unused);
                         refused.push(format!("{}: {reason}{}", path.display(), Code(&unused)));

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wattle_agent::{Agent, Restored};
-use wattle_engine::{CacheConfig, CacheKey, Engine, EngineConfig, EngineError};
+use wattle_engine::{Engine, EngineError};
 use wattle_lattice::{Connection, DataStore};
 use wattle_tasks::{CancellationToken, Chain, Stuck, Tasks};
 use wattle_trust::{TrustPolicy, trust_file};
@@ -145,7 +145,8 @@ impl Host {
             self.secrets,
             &router,
         )
-        .with_caps(caps.clone());
+        .with_caps(caps.clone())
+        .with_artifacts(config.code.artifacts_dir.clone());
         let (work, calls) = (TaskTracker::new(), TaskTracker::new());
         let means = Means {
             router: router.clone(),
@@ -279,11 +280,7 @@ fn open_folder(config: HostConfig) -> Result<Opened, RunError> {
         Artifacts::open(folder, config.component_bytes_max).map_err(RunError::Artifacts)?;
     let disk = Disk::open(&config.data_dir, artifacts)?;
     let restored = disk.restore()?;
-    let cache = CacheConfig {
-        dir: config.data_dir.join("compiled"),
-        key: CacheKey::derive(identity.key.seed().expose().as_bytes()),
-    };
-    let engine = Engine::new(EngineConfig { cache: Some(cache), ..EngineConfig::default() })?;
+    let engine = config.code.engine(&config.data_dir, &identity)?;
     Ok((config, identity, disk, restored, engine, secrets))
 }
 

@@ -1,26 +1,30 @@
 //! One component, served at once with everything embedded: no NATS, no controller, no lattice.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use wattle_agent::RunId;
 use wattle_capability::KeyValue;
-use wattle_engine::{CacheConfig, CacheKey, Engine, EngineConfig, LoadError};
+use wattle_engine::{Engine, LoadError, Precompiled};
 use wattle_tasks::CancellationToken;
 use wattle_trust::{Refusal, TrustPolicy};
 use wattle_types::stored::VERSION;
 use wattle_types::{
-    ActorId, ActorSpec, Exports, HttpRoute, InterfaceName, ServeDelta, ServeEntry, ServeState,
+    ActorId, ActorSpec, Digest, Exports, HttpRoute, InterfaceName, ServeDelta, ServeEntry, ServeState,
     Token,
 };
 
+use crate::artifact::Artifacts;
+use crate::code::CodeConfig;
 use crate::identity::Identity;
 use crate::keyvalue::{self, OpenError};
 use crate::listener::Listener;
+use crate::precompiled::Places;
 use crate::router::Router;
 use crate::run::{RunError, gate};
 use crate::start::{self, StartError, Starter};
@@ -35,11 +39,15 @@ pub struct StandaloneConfig {
     pub addr: SocketAddr,
     /// The signed component.
     pub component: Bytes,
+    /// Where it was read from, if from a file: code that was made elsewhere may be beside it.
+    pub file: Option<PathBuf>,
     /// What it is called: its key-value stores are kept under this name.
     pub name: String,
     pub trust: TrustPolicy,
     /// Where stores and compiled code are kept.
     pub data_dir: PathBuf,
+    /// Where machine code comes from.
+    pub code: CodeConfig,
     /// What `wasi:config` answers.
     pub config: BTreeMap<String, String>,
     /// Servers it may reach over HTTP.
@@ -112,13 +120,14 @@ pub async fn run(
 ) -> Result<(), StandaloneError> {
     let listener = Listener::bind(config.addr).map_err(RunError::from)?;
     let gate = gate(&config.outbound)?;
-    let folder = config.data_dir.clone();
-    let opened = tokio::task::spawn_blocking(move || open(&folder));
+    let (folder, code) = (config.data_dir.clone(), config.code.clone());
+    let opened = tokio::task::spawn_blocking(move || open(&folder, &code));
     let (identity, engine, stores) = opened.await.map_err(|_| RunError::Ended)??;
 
     let name = config.name.clone();
     let verified = start::verify(config.component.clone(), &name, &config.trust)?;
-    let loaded = engine.load(verified).await.map_err(StandaloneError::Load)?;
+    let search = search(&config, verified.digest()).map_err(RunError::Artifacts)?;
+    let loaded = engine.load_with(verified, Some(search)).await.map_err(StandaloneError::Load)?;
     let unlinked: Vec<_> = loaded.linkable().0.keys().cloned().collect();
     if !unlinked.is_empty() {
         return Err(StandaloneError::Unlinked(unlinked));
@@ -154,16 +163,29 @@ pub async fn run(
     Ok(())
 }
 
+/// Where code of the component may be that was made elsewhere. That of another one, which was run
+/// from this folder before, is removed.
+fn search(config: &StandaloneConfig, digest: Digest) -> io::Result<Arc<dyn Precompiled>> {
+    let kept = Artifacts::open(config.data_dir.join("precompiled"), 0)?;
+    kept.keep_only(&[digest].into())?;
+    let places = Places {
+        kept: kept.dir().to_owned(),
+        given: config.code.artifacts_dir.clone(),
+        trust: Arc::new(config.trust.clone()),
+    };
+    let file = config.file.clone();
+    let name = file.as_deref().map_or_else(|| config.name.clone(), |file| file.display().to_string());
+    Ok(Arc::new(places.search(&name, file, digest)))
+}
+
 /// Blocks: files, and gigabytes of address space.
-fn open(dir: &std::path::Path) -> Result<(Identity, Engine, Arc<dyn KeyValue>), StandaloneError> {
+fn open(
+    dir: &Path,
+    code: &CodeConfig,
+) -> Result<(Identity, Engine, Arc<dyn KeyValue>), StandaloneError> {
     let identity = Identity::of(dir).map_err(RunError::from)?;
     let stores = keyvalue::on_disk(&dir.join("keyvalue.redb"))?;
-    let cache = CacheConfig {
-        dir: dir.join("compiled"),
-        key: CacheKey::derive(identity.key.seed().expose().as_bytes()),
-    };
-    let engine = Engine::new(EngineConfig { cache: Some(cache), ..EngineConfig::default() })
-        .map_err(RunError::from)?;
+    let engine = code.engine(dir, &identity).map_err(RunError::from)?;
     Ok((identity, engine, stores))
 }
 

@@ -1,5 +1,6 @@
 //! Starts a run: fetch, verify, compile, link. Everything off the serving path.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,13 +17,14 @@ use wattle_tasks::Chain;
 use wattle_trust::{Claims, Refusal, TrustPolicy, VerifiedComponent};
 use wattle_types::{ActorSpec, Digest, SpecHash};
 
-use crate::artifact::FetchError;
+use crate::artifact::{self, FetchError};
 use crate::bindings::Binding;
 use crate::disk::{Disk, DiskError};
 use crate::egress::{Server, ServerError};
 use crate::exit::Exit;
 use crate::messages::Post;
 use crate::outbound::Gate;
+use crate::precompiled::Places;
 use crate::router::Router;
 use crate::secrets::{PlaceError, SecretFiles};
 
@@ -94,6 +96,8 @@ pub(crate) struct Starter {
     pub(crate) post: Post,
     /// What no actor gets more of.
     pub(crate) caps: Arc<Caps>,
+    /// A folder of code that was made elsewhere.
+    artifacts_dir: Option<PathBuf>,
     router: Weak<Router>,
     fetches: Arc<Semaphore>,
 }
@@ -109,12 +113,27 @@ impl Starter {
     ) -> Self {
         let (trust, fetches) = (Arc::new(trust), Arc::new(Semaphore::new(FETCHES_MAX)));
         let (post, router) = (Post::new(router), Arc::downgrade(router));
-        let caps = Arc::default();
-        Self { engine, trust, keyvalue, gate, secrets, post, caps, router, fetches }
+        let (caps, artifacts_dir) = (Arc::default(), None);
+        Self {
+            engine,
+            trust,
+            keyvalue,
+            gate,
+            secrets,
+            post,
+            caps,
+            artifacts_dir,
+            router,
+            fetches,
+        }
     }
 
     pub(crate) fn with_caps(self, caps: Arc<Caps>) -> Self {
         Self { caps, ..self }
+    }
+
+    pub(crate) fn with_artifacts(self, dir: Option<PathBuf>) -> Self {
+        Self { artifacts_dir: dir, ..self }
     }
 
     /// Makes the actor of a spec, whose component comes from its image, or from the host's own
@@ -135,7 +154,14 @@ impl Starter {
             verify(bytes, &image, &trust)
         });
         let verified = verified.await.map_err(|_| StartError::Panicked)??;
-        let loaded = self.engine.load(verified).await?;
+        let places = Places {
+            kept: disk.artifacts().dir().to_owned(),
+            given: self.artifacts_dir.clone(),
+            trust: self.trust.clone(),
+        };
+        let file = artifact::path_of(&spec.image).ok();
+        let search = places.search(&spec.image, file, verified.digest());
+        let loaded = self.engine.load_with(verified, Some(Arc::new(search))).await?;
         drop(fetch);
         let component = describe(&loaded);
         let actor = self.actor(loaded, spec, binding, count)?;

@@ -16,7 +16,7 @@ use crate::limits::{QUEUE_WAIT, RETRY_AFTER};
 use crate::load::Loaded;
 use crate::permits::{Permit, Permits};
 use crate::stock::Stock;
-use crate::usage::Usage;
+use crate::usage::{Gone, UnderWay, Usage};
 use crate::voice::Allowance;
 
 /// What one actor is bound to.
@@ -82,8 +82,22 @@ pub(crate) struct Core {
 /// The right to run one call: of the actor and of the host, taken together or not at all.
 #[derive(Debug)]
 pub(crate) struct Admitted {
+    /// Counts the call.
+    under_way: UnderWay,
     _actor: Permit,
     _host: Permit,
+}
+
+impl Admitted {
+    /// The call ended well.
+    pub(crate) fn done(&mut self) {
+        self.under_way.done();
+    }
+
+    /// The call has no good end; `cause` is what wasmtime said, if it was wasmtime.
+    pub(crate) fn failed(&mut self, error: &CallError, cause: Option<&wasmtime::Error>) {
+        self.under_way.failed(error, cause);
+    }
 }
 
 impl Actor {
@@ -142,7 +156,7 @@ impl Actor {
     /// What `wasi:config` answers from the next call on. Calls that run go on with what they had.
     pub fn reconfigure(&self, config: BTreeMap<String, String>) {
         self.core.config.store(Arc::new(config));
-        self.stock.clear();
+        self.stock.clear(Gone::Config);
         self.crew.clear();
     }
 
@@ -151,6 +165,19 @@ impl Actor {
     ///
     /// The actor's comes first: who waits for a busy actor must not hold what others could use.
     pub(crate) async fn admit(&self, ctx: &CallContext) -> Result<Admitted, CallError> {
+        let admitted = self.permit(ctx).await;
+        match admitted {
+            Ok((actor, host)) => {
+                Ok(Admitted { under_way: self.core.usage.begin(), _actor: actor, _host: host })
+            }
+            Err(error) => {
+                self.core.usage.not_begun(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn permit(&self, ctx: &CallContext) -> Result<(Permit, Permit), CallError> {
         let engine = &self.loaded.engine;
         let (actor, host) = if ctx.hop == 0 {
             let until = ctx.deadline.min(Instant::now() + QUEUE_WAIT);
@@ -160,7 +187,7 @@ impl Actor {
             let actor = self.core.permits.take().ok_or(overloaded("actor"))?;
             (actor, engine.nested.take().ok_or(overloaded("host"))?)
         };
-        Ok(Admitted { _actor: actor, _host: host })
+        Ok((actor, host))
     }
 }
 

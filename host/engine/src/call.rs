@@ -33,6 +33,7 @@ use crate::profile::Wasi;
 use crate::reply::{self, Reply};
 use crate::seat::{Live, Seat};
 use crate::state::{Ongoing, State};
+use crate::usage::Gone;
 
 /// Why a call has no answer, or only a part of one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -234,15 +235,16 @@ impl Call {
     ) -> Result<T, CallError> {
         // Bound in this order so that, if the task is aborted, the call is known to have failed
         // before its store goes, and the store goes before its permit.
-        let (admitted, actor, deadline) = (self.admitted, self.actor, self.ongoing.ctx.deadline);
+        let (mut admitted, actor, deadline) =
+            (self.admitted, self.actor, self.ongoing.ctx.deadline);
         let mut seat = self.seat;
         let mut fate = Fate(Some(self.ongoing));
         let turn = seat.turn.clone();
         let driven = turn.drive(seat.run(actor.loaded.linked(), work));
-        let outcome = match timeout_at(deadline, driven).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(classify(&error, seat.store.data())),
-            Err(_) => Err(CallError::DeadlineExceeded { begun: true }),
+        let (outcome, cause) = match timeout_at(deadline, driven).await {
+            Ok(Ok(value)) => (Ok(value), None),
+            Ok(Err(error)) => (Err(classify(&error, seat.store.data())), Some(error)),
+            Err(_) => (Err(CallError::DeadlineExceeded { begun: true }), None),
         };
         let id = &actor.core.id;
         match &outcome {
@@ -251,9 +253,16 @@ impl Call {
                 actor = %id, used = ?turn.used(), code = error.code(), %error, "call failed"
             ),
         }
-        match (&outcome, fate.0.take()) {
-            (Err(error), Some(ongoing)) => ongoing.fail(error.clone()),
-            _ => {}
+        let ongoing = fate.0.take();
+        match &outcome {
+            Ok(_) => admitted.done(),
+            Err(error) => {
+                admitted.failed(error, cause.as_ref());
+                seat.retire(Gone::after(error));
+                if let Some(ongoing) = ongoing {
+                    ongoing.fail(error.clone());
+                }
+            }
         }
         // In this order: a permit is free only when what it stands for is.
         drop(fate);

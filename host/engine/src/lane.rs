@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::limits::TICK;
+use crate::usage::Usage;
 
 /// The slow lane of one engine.
 #[derive(Clone, Debug)]
@@ -23,8 +24,11 @@ pub(crate) struct Lane {
 
 /// One store's place in it. Shared between the task that polls the call and the callback that
 /// interrupts the guest, which run on one thread, one inside the other.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Turn(Arc<Mutex<State>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    state: Arc<Mutex<State>>,
+    usage: Arc<Usage>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -42,8 +46,9 @@ impl Lane {
 
     /// Lets the guest in `store` be interrupted. Each of its calls must go through
     /// [`Turn::begin`] and [`Turn::drive`].
-    pub(crate) fn enter<T>(&self, store: &mut Store<T>) -> Turn {
-        let turn = Turn::default();
+    /// Processor time is counted in `usage` too.
+    pub(crate) fn enter<T>(&self, store: &mut Store<T>, usage: Arc<Usage>) -> Turn {
+        let turn = Turn { state: Arc::default(), usage };
         let (permits, mine) = (self.permits.clone(), turn.clone());
         store.epoch_deadline_callback(move |_| {
             if mine.used() < TICK {
@@ -90,7 +95,9 @@ impl Turn {
             let polled = call.as_mut().poll(cx);
             let mut state = self.state();
             let since = state.running_since.take().unwrap_or(start);
-            state.used += since.elapsed();
+            let now = Instant::now();
+            state.used += now - since;
+            self.usage.ran(now - start);
             state.permit = None;
             polled
         })
@@ -104,6 +111,6 @@ impl Turn {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.state.lock().expect("nothing panics while it holds this lock")
     }
 }

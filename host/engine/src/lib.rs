@@ -12,7 +12,7 @@
 //!
 //! In reading order: what it is given (`config`, `limits`); the engine and how a component gets in
 //! (`engine`, `profile`, `engine_id`, `shape`, `offered`, `load`, `cache`,
-//! `compile`, `artifact`, `signature`, `link`); one actor and one
+//! `compile`, `precompile`, `artifact`, `signature`, `link`); one actor and one
 //! call (`actor`, `call`, `reply`, `permits`, `lane`, `meter`); calls of functions (`invoke`,
 //! `import`, `packed`, `stream`); what guests see (`state`, `keyvalue`, `messaging`, `secrets`,
 //! `settings`, `bus`, `logging`, `voice`, `outgoing`, `bindings`).
@@ -45,6 +45,7 @@ pub mod offered;
 mod outgoing;
 mod packed;
 pub mod permits;
+pub mod precompile;
 pub mod profile;
 mod reply;
 mod runtime;

@@ -137,6 +137,14 @@ impl Linked {
         self.runtime.profile.wasi
     }
 
+    /// A function of an interface that the host calls itself.
+    pub(crate) fn callee(&self, path: &str, function: &str) -> Option<Callee> {
+        let (interface, functions) =
+            self.signatures.0.iter().find(|(interface, _)| interface.path() == path)?;
+        let fingerprint = functions.get(function)?.fingerprint();
+        Some(Callee { interface: interface.clone(), function: function.into(), fingerprint })
+    }
+
     /// What a caller asks for, if it is here and of the signature that the caller knows.
     pub(crate) fn export(&self, callee: &Callee) -> Result<Export, CallError> {
         let (interface, _) = self.find(callee)?;

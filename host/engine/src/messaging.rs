@@ -5,12 +5,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wasmtime::component::Linker;
 use wattle_capability::messaging::{Bounded, Limits};
-use wattle_capability::{CallContext, Message, Messaging, MessagingError};
+use wattle_capability::{CallContext, Invocation, Message, Messaging, MessagingError};
+use wattle_value::packed::{self, Reader, Writer};
 
 use crate::actor::Actor;
 use crate::bindings::wasmcloud::messaging::consumer;
 use crate::bindings::wasmcloud::messaging::types::{self, BrokerMessage};
 use crate::call::{Call, CallError};
+use crate::profile::Wasi;
 use crate::state::{HasView, State, View};
 
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -36,6 +38,9 @@ impl Actor {
         if !self.loaded.exports_messaging() {
             return Err(CallError::NoHandler);
         }
+        if self.loaded.linked().wasi() == Wasi::P3 {
+            return self.message_concurrently(ctx, message).await;
+        }
         let now = Instant::now();
         ctx.deadline = ctx.deadline.min(now + self.core.limits.execution_max);
         if ctx.deadline <= now {
@@ -51,6 +56,44 @@ impl Actor {
         .await
     }
 }
+
+impl Actor {
+    /// The same by name, as any other function.
+    async fn message_concurrently(
+        &self,
+        ctx: CallContext,
+        message: Message,
+    ) -> Result<Result<(), String>, CallError> {
+        let linked = self.loaded.linked();
+        let callee = linked.callee(HANDLER, "handle-message").ok_or(CallError::NoHandler)?;
+        let mut args = Writer::new();
+        args.array(1);
+        args.array(3);
+        args.str(message.subject.as_str());
+        args.bin(&message.body);
+        match &message.reply_to {
+            Some(subject) => {
+                args.array(1);
+                args.str(subject.as_str());
+            }
+            None => args.nil(),
+        }
+        let returned = self.invoke(ctx, Invocation::new(callee, args.into_bytes())).await?;
+        handled(&returned.result).map_err(|error| CallError::Trap { reason: error.to_string() })
+    }
+}
+
+/// The result of a handler, `result<_, string>`.
+fn handled(result: &[u8]) -> Result<Result<(), String>, packed::Error> {
+    let mut result = Reader::new(result);
+    let parts = result.array()?;
+    match (parts, result.uint()?) {
+        (2, 1) => Ok(Err(result.str()?.to_owned())),
+        _ => Ok(Ok(())),
+    }
+}
+
+const HANDLER: &str = "wasmcloud:messaging/handler";
 
 impl types::Host for View<'_> {}
 

@@ -1,14 +1,18 @@
 //! What one call may take of memory, tables and instances.
 
+use std::sync::Arc;
+
 use wasmtime::ResourceLimiter;
 
-use crate::limits;
+use crate::grant::ActorLimits;
+use crate::usage::Usage;
 
 /// Counts over all memories of a store: a bound per memory could be multiplied by having many.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    memory_bytes_max: usize,
+    limits: ActorLimits,
     memory_bytes: usize,
+    usage: Arc<Usage>,
     refused: Option<Refused>,
 }
 
@@ -20,8 +24,9 @@ pub(crate) struct Refused {
 }
 
 impl Meter {
-    pub(crate) fn new(memory_bytes_max: usize) -> Self {
-        Self { memory_bytes_max, memory_bytes: 0, refused: None }
+    /// Counts in `usage` too.
+    pub(crate) fn new(limits: ActorLimits, usage: Arc<Usage>) -> Self {
+        Self { limits, memory_bytes: 0, usage, refused: None }
     }
 
     /// Another call begins in the same memory.
@@ -47,12 +52,13 @@ impl ResourceLimiter for Meter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let limit = self.memory_bytes_max;
+        let limit = self.limits.memory_bytes_max;
         let wanted = self.memory_bytes.saturating_add(desired.saturating_sub(current));
         if limit < wanted {
             self.refused = Some(Refused { wanted, limit });
             return Ok(false);
         }
+        self.usage.memory(self.memory_bytes, wanted);
         self.memory_bytes = wanted;
         Ok(true)
     }
@@ -63,19 +69,25 @@ impl ResourceLimiter for Meter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= limits::TABLE_ELEMENTS_MAX)
+        Ok(desired <= self.limits.table_elements_max)
     }
 
     fn instances(&self) -> usize {
-        limits::INSTANCES_MAX
+        self.limits.instances_max
     }
 
     fn tables(&self) -> usize {
-        limits::TABLES_MAX
+        self.limits.tables_max
     }
 
     fn memories(&self) -> usize {
-        limits::MEMORIES_MAX
+        self.limits.memories_max
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.usage.memory(self.memory_bytes, 0);
     }
 }
 
@@ -85,7 +97,8 @@ mod tests {
 
     #[test]
     fn many_small_memories_count_together() {
-        let mut meter = Meter::new(100);
+        let limits = ActorLimits { memory_bytes_max: 100, ..ActorLimits::default() };
+        let mut meter = Meter::new(limits, Arc::default());
         assert!(meter.memory_growing(0, 60, None).unwrap());
         assert!(!meter.memory_growing(0, 60, None).unwrap());
         assert_eq!(meter.refused(), Some(Refused { wanted: 120, limit: 100 }));

@@ -18,6 +18,7 @@ use crate::limits::REUSE_MEMORY_PERCENT_MAX;
 use crate::link::Linked;
 use crate::load::Loaded;
 use crate::state::{self, Ongoing, State};
+use crate::usage::{Gone, Made};
 
 /// A place in the pool for calls of one actor.
 pub(crate) struct Seat {
@@ -25,6 +26,7 @@ pub(crate) struct Seat {
     pub(crate) turn: Turn,
     live: Option<Live>,
     tally: Tally,
+    made: Made,
 }
 
 /// What an instance has served, and what decides whether it serves more.
@@ -45,19 +47,6 @@ pub(crate) struct Live {
     /// `wasi:http/handler` of 0.3.
     pub(crate) service: Option<Service>,
     pub(crate) told: Option<Told>,
-}
-
-/// Why an instance that is meant to be reused is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retired {
-    /// It served as many calls as it may.
-    Age,
-    /// The host holds more for it than after its first call: something of a call is still open.
-    Leftovers,
-    /// It grew so large that the next call might not have what it may ask for.
-    Memory,
-    /// What the actor is told has changed since it was made, and guests read that once.
-    Config,
 }
 
 /// What is known of an instance between two calls.
@@ -82,10 +71,15 @@ impl Seat {
     ) -> Self {
         let engine = &loaded.linked().runtime.wasmtime;
         let mut store = state::store(engine, core.clone(), ongoing);
-        let turn = loaded.engine.lane.enter(&mut store);
+        let turn = loaded.engine.lane.enter(&mut store, core.usage.clone());
         turn.begin(&mut store);
         let tally = Tally { served: 0, serves, resources_at_first: None };
-        Self { store, turn, live: None, tally }
+        Self { store, turn, live: None, tally, made: core.usage.made() }
+    }
+
+    /// Why it goes, for those who count.
+    pub(crate) fn retire(&mut self, why: Gone) {
+        self.made.retire(why);
     }
 
     /// The next call begins.
@@ -118,18 +112,20 @@ impl Seat {
     }
 
     /// Whether it may serve another call, now that one ended well.
-    pub(crate) fn judge(&mut self, actor: &Core) -> Result<(), Retired> {
+    pub(crate) fn judge(&mut self, actor: &Core) -> Result<(), Gone> {
         self.tally.judge(self.store.data_mut(), actor)
     }
 }
 
 impl Tally {
-    pub(crate) fn begin(&mut self) {
+    /// Says how many calls began before.
+    pub(crate) fn begin(&mut self) -> u32 {
         self.served += 1;
+        self.served - 1
     }
 
     /// Whether the instance may serve another call, now that nothing runs in it.
-    pub(crate) fn judge(&mut self, state: &mut State, actor: &Core) -> Result<(), Retired> {
+    pub(crate) fn judge(&mut self, state: &mut State, actor: &Core) -> Result<(), Gone> {
         let resources = state.resources();
         let condition = Condition {
             served: self.served,
@@ -156,13 +152,14 @@ impl Live {
 }
 
 impl Condition {
-    fn judge(&self) -> Result<(), Retired> {
+    fn judge(&self) -> Result<(), Gone> {
         let memory_bytes_max = self.memory_bytes_max / 100 * REUSE_MEMORY_PERCENT_MAX;
         match self {
-            _ if self.serves <= self.served => Err(Retired::Age),
-            _ if self.resources_at_first < self.resources => Err(Retired::Leftovers),
-            _ if memory_bytes_max < self.memory_bytes => Err(Retired::Memory),
-            _ if !self.config_is_current => Err(Retired::Config),
+            _ if self.serves == 1 => Err(Gone::Served),
+            _ if self.serves <= self.served => Err(Gone::Age),
+            _ if self.resources_at_first < self.resources => Err(Gone::Leftovers),
+            _ if memory_bytes_max < self.memory_bytes => Err(Gone::Memory),
+            _ if !self.config_is_current => Err(Gone::Config),
             _ => Ok(()),
         }
     }
@@ -186,13 +183,13 @@ mod tests {
         let cases = [
             ("after its first call", good, Ok(())),
             ("with less than after its first", Condition { resources: 1, ..good }, Ok(())),
-            ("after its last call", Condition { served: 3, ..good }, Err(Retired::Age)),
-            ("with something open", Condition { resources: 3, ..good }, Err(Retired::Leftovers)),
-            ("grown large", Condition { memory_bytes: 76, ..good }, Err(Retired::Memory)),
+            ("after its last call", Condition { served: 3, ..good }, Err(Gone::Age)),
+            ("with something open", Condition { resources: 3, ..good }, Err(Gone::Leftovers)),
+            ("grown large", Condition { memory_bytes: 76, ..good }, Err(Gone::Memory)),
             (
                 "made before the config",
                 Condition { config_is_current: false, ..good },
-                Err(Retired::Config),
+                Err(Gone::Config),
             ),
         ];
         for (name, condition, verdict) in cases {

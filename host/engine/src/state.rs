@@ -20,7 +20,7 @@ use crate::call::CallError;
 use crate::meter::Meter;
 use crate::profile::Wasi;
 use crate::voice::{Speaker, Voice};
-use crate::{concurrent, keyvalue, limits, logging, messaging, secrets, settings};
+use crate::{concurrent, keyvalue, logging, messaging, secrets, settings};
 
 /// One call, for what may outlive its store: requests it sent whose bodies are still read.
 #[derive(Debug)]
@@ -78,16 +78,16 @@ impl State {
         let mut wasi = WasiCtx::builder();
         wasi.allow_tcp(false)
             .allow_udp(false)
-            .max_random_size(limits::RANDOM_BYTES_MAX)
+            .max_random_size(actor.limits.random_bytes_max)
             .stdout(Speaker::new(voice.clone(), Source::Stdout, Level::Info))
             .stderr(Speaker::new(voice.clone(), Source::Stderr, Level::Warn));
         let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(limits::FIELDS_BYTES_MAX);
+        http.set_field_size_limit(actor.limits.fields_bytes_max);
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits::RESOURCES_MAX);
+        table.set_max_capacity(actor.limits.resources_max);
         Self {
             table,
-            meter: Meter::new(actor.limits.memory_bytes_max),
+            meter: Meter::new(actor.limits, actor.usage.clone()),
             voice,
             config: actor.config.load_full(),
             links: LinkNames::default(),
@@ -154,10 +154,11 @@ impl State {
 
 /// A store for calls of `actor`, with every limit set that does not need the lane.
 pub(crate) fn store(engine: &Engine, actor: Arc<Core>, ongoing: Arc<Ongoing>) -> Store<State> {
+    let limits = actor.limits;
     let mut store = Store::new(engine, State::new(actor, ongoing));
     store.limiter(|state| &mut state.meter);
-    store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
-    store.set_max_component_handles(limits::HANDLES_MAX);
+    store.set_hostcall_fuel(limits.hostcall_bytes_max);
+    store.set_max_component_handles(limits.handles_max);
     store
 }
 

@@ -13,6 +13,7 @@ use crate::actor::{Actor, Core};
 use crate::permits::{Permit, Permits};
 use crate::seat::Seat;
 use crate::state::Ongoing;
+use crate::usage::Gone;
 
 /// What one actor keeps between calls.
 pub(crate) struct Stock {
@@ -50,6 +51,7 @@ impl Stock {
         let waiting = self.kept().seats.pop();
         match waiting {
             Some(Waiting { mut seat, .. }) => {
+                actor.core.usage.reused();
                 seat.begin(ongoing.clone());
                 seat
             }
@@ -62,12 +64,12 @@ impl Stock {
 
     /// Keeps a seat whose call ended well, if it may serve another and there is a place for it.
     pub(crate) fn put(self: &Arc<Self>, actor: &Core, mut seat: Seat) {
-        let Some(reuse) = self.reuse else { return };
+        let Some(reuse) = self.reuse else { return seat.retire(Gone::Served) };
         if let Err(why) = seat.judge(actor) {
             tracing::debug!(actor = %actor.id, ?why, "an instance is not used again");
-            return;
+            return seat.retire(why);
         }
-        let Some(place) = self.places.take() else { return };
+        let Some(place) = self.places.take() else { return seat.retire(Gone::Idle) };
         let idle = Duration::from_millis(reuse.idle_ms.draw(fastrand::u32(..)).into());
         let waiting = Waiting { seat, until: Instant::now() + idle, _place: place };
         let mut kept = self.kept();
@@ -80,9 +82,11 @@ impl Stock {
     }
 
     /// Lets all of them go; calls that run go on.
-    pub(crate) fn clear(&self) {
+    pub(crate) fn clear(&self, why: Gone) {
         let gone = std::mem::take(&mut self.kept().seats);
-        drop(gone);
+        for mut waiting in gone {
+            waiting.seat.retire(why);
+        }
     }
 
     /// Lets those go that have waited for too long, and says when to look again.
@@ -94,12 +98,20 @@ impl Stock {
         kept.attended = next.is_some();
         drop(kept);
         // Giving memory back takes time, in which others may want the lock.
-        drop(gone);
+        for mut waiting in gone {
+            waiting.seat.retire(Gone::Idle);
+        }
         next
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl Drop for Stock {
+    fn drop(&mut self) {
+        self.clear(Gone::Stopped);
     }
 }
 

@@ -137,14 +137,14 @@ fn counts<const N: usize>(names: [&str; N], counters: &[AtomicU64; N]) -> BTreeM
 
 impl UnderWay {
     /// The guest came to the end of the call.
-    pub(crate) fn done(mut self) {
+    pub(crate) fn done(&mut self) {
         if let Some(usage) = self.0.take() {
             add(&usage.done, 1);
         }
     }
 
     /// The call has no good end; `cause` is what wasmtime said, if it was wasmtime.
-    pub(crate) fn failed(mut self, error: &CallError, cause: Option<&wasmtime::Error>) {
+    pub(crate) fn failed(&mut self, error: &CallError, cause: Option<&wasmtime::Error>) {
         let Some(usage) = self.0.take() else { return };
         if !error.begun() {
             // Admitted, and then there was no slot for it after all.

@@ -1,5 +1,5 @@
-//! The WIT of the standard interfaces, copied from the pinned crates that ship it into `wit/deps`, which
-//! git ignores: what we compile against is what the crates implement.
+//! The WIT of the standard interfaces, copied from the pinned crates that ship it into `wit/deps` and
+//! `wit/deps-p3`, which git ignores: what we compile against is what the crates implement.
 
 use std::{
     fs,
@@ -13,11 +13,10 @@ use crate::{
     say::Story,
 };
 
-/// Which crate ships what: folders or files of its `wit/deps`.
-const SOURCES: [(&str, &[&str]); 3] = [
-    (
-        "wasmtime-wasi-http",
-        &[
+/// Which crate ships what.
+const SOURCES: [Source; 4] = [
+    Source {
+        parts: &[
             "cli.wit",
             "clocks.wit",
             "filesystem.wit",
@@ -26,10 +25,40 @@ const SOURCES: [(&str, &[&str]); 3] = [
             "random.wit",
             "sockets.wit",
         ],
-    ),
-    ("wasmtime-wasi-keyvalue", &["keyvalue"]),
-    ("wasmtime-wasi-config", &["config"]),
+        ..Source::of("wasmtime-wasi-http")
+    },
+    Source {
+        from: "src/p3/wit/deps",
+        to: "wit/deps-p3",
+        parts: &[
+            "cli.wit",
+            "clocks.wit",
+            "filesystem.wit",
+            "http.wit",
+            "random.wit",
+            "sockets.wit",
+        ],
+        ..Source::of("wasmtime-wasi-http")
+    },
+    Source { parts: &["keyvalue"], ..Source::of("wasmtime-wasi-keyvalue") },
+    Source { parts: &["config"], ..Source::of("wasmtime-wasi-config") },
 ];
+
+struct Source {
+    name: &'static str,
+    /// A folder of the crate.
+    from: &'static str,
+    /// A folder of ours.
+    to: &'static str,
+    /// Folders or files.
+    parts: &'static [&'static str],
+}
+
+impl Source {
+    const fn of(name: &'static str) -> Self {
+        Self { name, from: "wit/deps", to: "wit/deps", parts: &[] }
+    }
+}
 
 /// Says which versions were copied, so that an unchanged lock file means nothing to do.
 const STAMP: &str = ".copied-from";
@@ -38,8 +67,10 @@ pub(crate) fn ensure(places: &Places, story: &Story) -> Result<()> {
     let lock = fs::read_to_string(places.root.join("Cargo.lock")).context("read Cargo.lock")?;
     let wanted = stamp(&lock)?;
     let deps = places.root.join("wit/deps");
-    let complete =
-        SOURCES.iter().flat_map(|(_, parts)| *parts).all(|part| deps.join(part).exists());
+    let complete = SOURCES.iter().all(|source| {
+        let folder = places.root.join(source.to);
+        source.parts.iter().all(|part| folder.join(part).exists())
+    });
     if complete && fs::read_to_string(deps.join(STAMP)).is_ok_and(|stamp| stamp == wanted) {
         story.step("WIT of the standard interfaces, in wit/deps");
         return Ok(());
@@ -48,7 +79,7 @@ pub(crate) fn ensure(places: &Places, story: &Story) -> Result<()> {
     // Cargo unpacks what is missing before it answers; on a new machine that is a download.
     let metadata = story.waiting("fetching crates", || place::metadata(&places.root, &[]))?;
     let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
-    for (name, parts) in SOURCES {
+    for Source { name, from, to, parts } in SOURCES {
         let manifest = packages
             .iter()
             .find(|package| package["name"] == name)
@@ -56,9 +87,9 @@ pub(crate) fn ensure(places: &Places, story: &Story) -> Result<()> {
         let manifest = manifest
             .and_then(|path| path.as_str())
             .with_context(|| format!("no crate uses {name}"))?;
-        let shipped = Path::new(manifest).with_file_name("wit").join("deps");
+        let (shipped, ours) = (Path::new(manifest).with_file_name(from), places.root.join(to));
         for part in parts {
-            copy(&shipped.join(part), &deps.join(part))?;
+            copy(&shipped.join(part), &ours.join(part))?;
         }
     }
     fs::write(deps.join(STAMP), wanted).context("remember what was copied")?;
@@ -74,7 +105,7 @@ fn stamp(lock: &str) -> Result<String> {
         .context("Cargo.lock lists no packages")?;
     SOURCES
         .iter()
-        .map(|(name, _)| {
+        .map(|Source { name, .. }| {
             let package = packages
                 .iter()
                 .find(|package| package.get("name").is_some_and(|n| n.as_str() == Some(name)));

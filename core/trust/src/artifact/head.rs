@@ -5,9 +5,9 @@
 
 use std::io::Read;
 
+use super::read_up_to;
 use super::refusal::ArtifactRefusal;
 use super::statement::{Body, Statement};
-use super::read_up_to;
 use crate::policy::TrustPolicy;
 use crate::signed::{self, Context, SignedBytes};
 

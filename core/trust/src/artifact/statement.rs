@@ -16,6 +16,12 @@ use crate::signed::{self, Context};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CodeHash(pub [u8; 32]);
 
+impl CodeHash {
+    pub fn of(code: &[u8]) -> Self {
+        Self(blake3::hash(code).into())
+    }
+}
+
 /// What is said of code. Whoever holds one from [`Vouched`](super::Vouched) may believe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
@@ -72,7 +78,7 @@ impl ArtifactRequest {
             v: VERSION,
             source: self.source,
             engine: self.engine.clone(),
-            hash: CodeHash(blake3::hash(code).into()),
+            hash: CodeHash::of(code),
             code_bytes: code.len() as u64,
             issued_s: self.issued_s,
             expires_s: self.expires_s,

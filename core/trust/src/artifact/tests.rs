@@ -121,18 +121,28 @@ fn rows() -> Vec<(&'static str, Vec<u8>, TrustPolicy, &'static str)> {
             "WT-TRUST-ARTIFACT-HEAD-TOO-LARGE",
         ),
         ("an empty head", with(8, &[0; 4]), policy(), "WT-TRUST-SIGNED-MALFORMED"),
-        ("a flipped bit in the signature", {
-            let signature = good.windows(3).position(|window| window == b"sig").unwrap();
-            let mut file = good.clone();
-            file[signature + 10] ^= 1;
-            file
-        }, policy(), "WT-TRUST-SIGNED-SIGNATURE"),
-        ("a flipped bit in the statement", {
-            let engine = good.windows(2).position(|window| window == b"v2").unwrap();
-            let mut file = good.clone();
-            file[engine] ^= 1;
-            file
-        }, policy(), "WT-TRUST-SIGNED-SIGNATURE"),
+        (
+            "a flipped bit in the signature",
+            {
+                let signature = good.windows(3).position(|window| window == b"sig").unwrap();
+                let mut file = good.clone();
+                file[signature + 10] ^= 1;
+                file
+            },
+            policy(),
+            "WT-TRUST-SIGNED-SIGNATURE",
+        ),
+        (
+            "a flipped bit in the statement",
+            {
+                let engine = good.windows(2).position(|window| window == b"v2").unwrap();
+                let mut file = good.clone();
+                file[engine] ^= 1;
+                file
+            },
+            policy(),
+            "WT-TRUST-SIGNED-SIGNATURE",
+        ),
         (
             "a message of another kind",
             sealed(Context::Assignment, b"x"),
@@ -292,4 +302,13 @@ fn more_code_than_any_component_has_is_refused_before_it_is_read() {
     ] {
         assert_eq!(verdict(&sealed(Context::Artifact, &body(bytes)), &policy()), code, "{bytes}");
     }
+}
+
+#[test]
+fn tmp_write_corpus() {
+    let dir = std::path::Path::new("/work/main/tests/fuzz/corpus/artifact");
+    std::fs::write(dir.join("signed"), good()).unwrap();
+    std::fs::write(dir.join("no-code"), &good()[..good().len() - CODE.len()]).unwrap();
+    std::fs::write(dir.join("assignment"), sealed(Context::Assignment, b"x")).unwrap();
+    println!("{} {}", compiler().public(), source());
 }

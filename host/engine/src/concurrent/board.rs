@@ -89,12 +89,16 @@ impl Errand {
 
     /// Tells whoever waits, or whoever reads the answer. What is left stands for the place in the
     /// store.
-    pub(super) fn fail(mut self, error: CallError) -> Admitted {
+    pub(super) fn fail(mut self, error: CallError, cause: Option<&wasmtime::Error>) -> Admitted {
+        self.admitted.failed(&error, cause);
         self.fail_with(error);
         self.admitted
     }
 
     fn fail_with(&mut self, error: CallError) {
+        if !matches!(error, CallError::GivenUp) {
+            self.admitted.failed(&error, None);
+        }
         self.ongoing.fail(error.clone());
         if let Some(answer) = self.answer.take() {
             answer.fail(error);

@@ -16,9 +16,10 @@ use crate::lane::Turn;
 use crate::permits::Permit;
 use crate::seat::{Live, Seat, Tally};
 use crate::state::State;
+use crate::usage::Gone;
 
 /// Serves until the instance has served enough, is not wanted any more, or fails.
-pub(super) async fn run(hire: &mut Hire, first: u64, seat: &mut Seat) -> wasmtime::Result<()> {
+pub(super) async fn run(hire: &mut Hire, first: u64, seat: &mut Seat) -> wasmtime::Result<Gone> {
     let turn = seat.turn.clone();
     let (store, live, tally) = seat.live(hire.loaded.linked()).await?;
     let live = &*live;
@@ -58,7 +59,9 @@ impl<'a> Inside<'a> {
         let worker = &self.hire.worker;
         self.rest = None;
         let Some(begun) = worker.board.begin(id) else { return worker.done() };
-        self.tally.begin();
+        if 0 < self.tally.begin() {
+            self.hire.core.usage.reused();
+        }
         self.turn.begin_anew();
         let board = worker.board.clone();
         let (accessor, live) = (self.accessor, self.live);
@@ -68,12 +71,14 @@ impl<'a> Inside<'a> {
         }));
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<wasmtime::Result<Gone>> {
         loop {
             match self.calls.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(id))) => {
-                    let ended = self.hire.worker.board.end(id);
-                    self.held = ended.map(|errand| errand.admitted).or(self.held.take());
+                    if let Some(mut errand) = self.hire.worker.board.end(id) {
+                        errand.admitted.done();
+                        self.held = Some(errand.admitted);
+                    }
                     self.hire.worker.done();
                     continue;
                 }
@@ -94,17 +99,20 @@ impl<'a> Inside<'a> {
     }
 
     /// Nothing runs: either the instance may wait for another call, or it is done.
-    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<wasmtime::Result<Gone>> {
         let worker = &self.hire.worker;
         if worker.board.is_spoilt() {
             // What was given to it and not begun is told so.
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(Gone::Abandoned));
         }
         if self.rest.is_none() {
             let (tally, core) = (&mut *self.tally, &self.hire.core);
             let judged = self.accessor.with(|mut store| tally.judge(store.data_mut(), core));
-            let (Ok(()), Some(idle_ms)) = (judged, self.hire.idle_ms) else { return self.end() };
-            let Some(place) = self.hire.places.take() else { return self.end() };
+            let idle_ms = match (judged, self.hire.idle_ms) {
+                (Ok(()), Some(idle_ms)) => idle_ms,
+                (why, _) => return self.end(why.err().unwrap_or(Gone::Served)),
+            };
+            let Some(place) = self.hire.places.take() else { return self.end(Gone::Idle) };
             let idle = Duration::from_millis(idle_ms.draw(fastrand::u32(..)).into());
             let until = Box::pin(sleep_until(Instant::now() + idle));
             self.rest = Some(Rest { until, _place: place });
@@ -112,19 +120,19 @@ impl<'a> Inside<'a> {
             worker.board.rest();
         }
         if !worker.is_open() {
-            return self.end();
+            return self.end(Gone::Stopped);
         }
         let rest = self.rest.as_mut().expect("it has just been made");
         match rest.until.as_mut().poll(cx) {
-            Poll::Ready(()) => self.end(),
+            Poll::Ready(()) => self.end(Gone::Idle),
             Poll::Pending => Poll::Pending,
         }
     }
 
     /// The end, unless a call was given meanwhile; that wakes this task.
-    fn end(&mut self) -> Poll<wasmtime::Result<()>> {
+    fn end(&mut self, why: Gone) -> Poll<wasmtime::Result<Gone>> {
         match self.hire.worker.close_if_idle() {
-            true => Poll::Ready(Ok(())),
+            true => Poll::Ready(Ok(why)),
             false => Poll::Pending,
         }
     }

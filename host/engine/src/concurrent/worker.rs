@@ -14,12 +14,13 @@ use wattle_types::Span;
 use super::board::{Errand, Outlook};
 use super::crew::{Crew, Worker};
 use super::serve;
-use crate::actor::Core;
+use crate::actor::{Admitted, Core};
 use crate::call::{CallError, classify};
 use crate::limits::RETRY_AFTER;
 use crate::load::Loaded;
 use crate::permits::Permits;
 use crate::seat::Seat;
+use crate::usage::Gone;
 
 /// What a worker's task is given.
 pub(super) struct Hire {
@@ -38,8 +39,8 @@ pub(super) struct Hire {
 /// How an instance came to its end.
 #[derive(Debug)]
 enum End {
-    /// It served what it was to serve.
-    Served,
+    /// By itself, with nothing left to do.
+    Served(Gone),
     /// What was left in it is wanted by nobody.
     Dropped,
     Failed(wasmtime::Error),
@@ -63,12 +64,17 @@ impl Hire {
             watched(&worker, turn.drive(serving)).await
         };
         let errands = worker.board.clear();
-        let why = match &end {
-            End::Failed(error) => Some(classify(error, seat.store.data())),
-            End::Served | End::Dropped => None,
+        let (gone, cause) = match end {
+            End::Served(why) => (why, None),
+            End::Dropped => (Gone::Abandoned, None),
+            End::Failed(error) => {
+                let why = classify(&error, seat.store.data());
+                (Gone::after(&why), Some((why, error)))
+            }
         };
+        seat.retire(gone);
         // Whoever reads an answer learns that it failed before its stream ends with the store.
-        let held = settle(errands, why, &self.core);
+        let held = settle(errands, cause.as_ref(), &self.core);
         drop(seat);
         drop(held);
     }
@@ -78,22 +84,22 @@ impl Hire {
 /// gone.
 fn settle(
     errands: Vec<Errand>,
-    why: Option<CallError>,
+    cause: Option<&(CallError, wasmtime::Error)>,
     actor: &Core,
-) -> Vec<crate::actor::Admitted> {
+) -> Vec<Admitted> {
     let begun = errands.iter().filter(|errand| errand.is_begun()).count();
     let settle = |errand: Errand| {
-        let error = match &why {
+        let error = match cause {
             _ if !errand.is_begun() => {
                 CallError::Overloaded { what: "instance", retry_after: RETRY_AFTER }
             }
             // Whose fault it was is known only of one who was alone.
-            Some(why) if begun == 1 => why.clone(),
-            Some(why) => CallError::Lost { reason: why.to_string() },
+            Some((why, _)) if begun == 1 => why.clone(),
+            Some((why, _)) => CallError::Lost { reason: why.to_string() },
             None => CallError::GivenUp,
         };
         tracing::warn!(actor = %actor.id, code = error.code(), %error, "call failed");
-        errand.fail(error)
+        errand.fail(error, cause.map(|(_, cause)| cause))
     };
     errands.into_iter().map(settle).collect()
 }
@@ -102,7 +108,7 @@ fn settle(
 ///
 /// Watches from outside: a guest that computes, or waits in a host function that blocks its store,
 /// keeps everything inside from being polled, timers too.
-async fn watched(worker: &Worker, serving: impl Future<Output = wasmtime::Result<()>>) -> End {
+async fn watched(worker: &Worker, serving: impl Future<Output = wasmtime::Result<Gone>>) -> End {
     let mut serving = pin!(serving);
     let mut alarm: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {
@@ -110,7 +116,7 @@ async fn watched(worker: &Worker, serving: impl Future<Output = wasmtime::Result
         let polled = serving.as_mut().poll(cx);
         worker.is_polled.store(false, Ordering::Relaxed);
         if let Poll::Ready(served) = polled {
-            return Poll::Ready(served.map_or_else(End::Failed, |()| End::Served));
+            return Poll::Ready(served.map_or_else(End::Failed, End::Served));
         }
         loop {
             let next = match worker.board.look(Instant::now(), cx) {
@@ -143,7 +149,8 @@ impl Drop for Settled {
             None => {}
         }
         for errand in self.worker.board.clear() {
-            errand.fail(CallError::Internal { reason: "the task of an instance ended".to_owned() });
+            let reason = "the task of an instance ended".to_owned();
+            errand.fail(CallError::Internal { reason }, None);
         }
     }
 }

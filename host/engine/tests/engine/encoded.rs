@@ -37,6 +37,11 @@ impl World {
             copy(&wit.join(own), &deps.join(own), &change);
         }
         copy(&wit.join("deps"), &deps, &change);
+        for entry in fs::read_dir(wit.join("deps-p3")).unwrap() {
+            let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+            let name = format!("p3-{}", name.to_string_lossy());
+            fs::write(deps.join(name), fs::read_to_string(path).unwrap()).unwrap();
+        }
         for (n, package) in packages.iter().enumerate() {
             fs::write(deps.join(format!("extra-{n}.wit")), package).unwrap();
         }
@@ -50,7 +55,16 @@ impl World {
 
     /// A component of this world whose every function traps.
     pub(crate) fn dummy(&self) -> Vec<u8> {
-        let abi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
+        self.dummy_by(LiftLowerAbi::Sync)
+    }
+
+    /// The same, whose async functions are async.
+    pub(crate) fn dummy_p3(&self) -> Vec<u8> {
+        self.dummy_by(LiftLowerAbi::AsyncCallback)
+    }
+
+    fn dummy_by(&self, abi: LiftLowerAbi) -> Vec<u8> {
+        let abi = ManglingAndAbi::Legacy(abi);
         self.encode(dummy_module(&self.resolve, self.id, abi))
     }
 

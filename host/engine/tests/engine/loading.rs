@@ -159,7 +159,7 @@ async fn what_cannot_run_here_is_refused_with_a_code_and_the_reason() {
     };
     let imports = r#"(component
         (import "acme:billing/invoices@1.0.0" (instance (export "list" (func))))
-        (import "wasi:http/types@0.3.0" (instance))
+        (import "wasi:http/types@0.4.0" (instance))
         (import "wasi:blobstore/blobstore@0.2.0-draft" (instance))
         (import "wasi:io/error@0.2.3" (instance)))"#;
     let unknown_function = r#"(component
@@ -170,7 +170,7 @@ async fn what_cannot_run_here_is_refused_with_a_code_and_the_reason() {
             wat(imports),
             "WT-ENGINE-IMPORT",
             &[
-                "component imports wasi:http/types@0.3.0; hosts here offer 0.2.12",
+                "component imports wasi:http/types@0.4.0; hosts here offer 0.2.12 and 0.3.0",
                 "component imports wasi:blobstore/blobstore@0.2.0-draft; hosts here have no provider",
             ],
         ),
