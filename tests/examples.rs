@@ -58,3 +58,15 @@ async fn two_actors_greet_together() {
     let said = lattice.wattle(["call", "two_actors-greeter", greet, visitor]).await.fine();
     assert_eq!(said, "ok(\"Saluton, Ada!\")\n");
 }
+
+#[tokio::test]
+async fn two_generations_shout_what_they_count() {
+    let components = ["two-generations-front", "two-generations-shouter", "http-counter"];
+    let lattice = deployed("two-generations", &components).await;
+    for (n, host) in ["one", "two", "one", "two"].into_iter().enumerate() {
+        let answer = until_answered(&lattice, host, "/hello", 200).await;
+        assert_eq!(answer.body, format!(r#"{{"PATH":"/HELLO","VISITS":{}}}"#, n + 1));
+    }
+    let visits = lattice.wattle(["get", "inventory"]).await.fine();
+    assert!(visits.contains("two_generations-shouter"), "{visits}");
+}

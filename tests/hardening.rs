@@ -134,7 +134,14 @@ fn host_of_nobody(lattice: &Lattice, sandbox: bool) -> (Process, std::net::Socke
         Path::new("/usr/bin/env")
     };
     add(&["TMPDIR=/nonexistent", "HOME=/nonexistent", &text(&wattle), "host", "--name", "nobody"]);
-    add(&["--lattice", "story", "--nats-url", &lattice.nats.url(), "--http-addr", &door.to_string()]);
+    add(&[
+        "--lattice",
+        "story",
+        "--nats-url",
+        &lattice.nats.url(),
+        "--http-addr",
+        &door.to_string(),
+    ]);
     add(&["--data-dir", &text(&home), "--trust", &text(&folder.join("trust.toml"))]);
     if sandbox {
         add(&["--sandbox"]);
@@ -157,7 +164,8 @@ async fn a_lattice_of_one_machine_runs_in_a_sandbox_and_ends_its_server() {
     Said::by(home.path(), up).await.fine();
     let component = home.path().join("counter.wasm");
     fs::write(&component, guest("http-counter").0).unwrap();
-    let signed = Said::by(home.path(), ["claims", "sign", component.to_str().unwrap()]).await.fine();
+    let signed =
+        Said::by(home.path(), ["claims", "sign", component.to_str().unwrap()]).await.fine();
     let image = format!("file://{}", signed.trim());
     let app = home.path().join("wattle.json");
     fs::write(&app, manifest("visits", &[("counter", &image, Some("/"))]).to_string()).unwrap();

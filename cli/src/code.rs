@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::builder::BoolishValueParser;
-use wattle_host::code::{CodeConfig, CompileConfig, Compiler, Target};
+use wattle_host::code::{AddressSpace, CodeConfig, CompileConfig, Compiler, Target};
 
 use crate::size;
 
@@ -25,6 +25,10 @@ pub(crate) struct CodeArgs {
     /// slower [default: the processor, where wasmtime makes code for it].
     #[arg(long, value_enum, value_name = "ENGINE")]
     engine: Option<Engine>,
+    /// How large the machine is. `edge`: fewer calls at once and less memory, and memories that fit
+    /// 39 bits of address space; code made for the one does not run on the other.
+    #[arg(long, value_enum, default_value_t, value_name = "PROFILE")]
+    profile: Size,
     /// The size of the cache of compiled code, such as 4GiB [default: 2GiB].
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     cache_max: Option<u64>,
@@ -52,6 +56,13 @@ enum Engine {
     Pulley,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Size {
+    #[default]
+    Server,
+    Edge,
+}
+
 impl CodeArgs {
     pub(crate) fn config(&self) -> Result<CodeConfig> {
         if let Some(dir) = &self.artifacts {
@@ -71,6 +82,10 @@ impl CodeArgs {
             cache_bytes_max: self.cache_max,
             artifacts_dir: self.artifacts.as_ref().map(std::path::absolute).transpose()?,
             target: is_pulley.then_some(Target::Pulley64),
+            space: match self.profile {
+                Size::Server => AddressSpace::Server,
+                Size::Edge => AddressSpace::Edge,
+            },
         })
     }
 
@@ -88,6 +103,7 @@ impl CodeArgs {
             self.no_compiler.then(|| "--no-compiler".to_owned()),
             self.artifacts.as_ref().map(|dir| format!("--artifacts={}", dir.display())),
             engine,
+            (self.profile == Size::Edge).then(|| "--profile=edge".to_owned()),
             self.cache_max.map(|bytes| size("cache-max", bytes)),
             compilers.map(|n| format!("--compilers={n}")),
             compile_memory.map(|bytes| size("compile-memory", bytes)),

@@ -42,7 +42,7 @@ impl Command {
     pub(crate) fn default_filter(&self) -> &'static str {
         match self {
             // What `--sandbox` did is said wherever it was asked for.
-                    Self::Up(_) => "warn,wattle_host::sandbox=info",
+            Self::Up(_) => "warn,wattle_host::sandbox=info",
             Self::Run(_) => "warn",
             _ => "error",
         }
@@ -51,7 +51,7 @@ impl Command {
     /// The first half of what `--sandbox` promises, where it is given.
     pub(crate) fn sandbox(&self) -> Result<Option<Sandbox>> {
         match self {
-                    Self::Up(args) => args.sandbox(),
+            Self::Up(args) => args.sandbox(),
             _ => Ok(None),
         }
     }
@@ -61,8 +61,8 @@ impl Command {
 pub(crate) async fn run(command: Command, sandbox: Option<Sandbox>) -> Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(args).await?,
-            Command::Up(args) => up::run(args, sandbox).await?,
-            Command::Down(args) => down::run(args).await?,
+        Command::Up(args) => up::run(args, sandbox).await?,
+        Command::Down(args) => down::run(args).await?,
         Command::App(command) => return app::run(command).await,
         Command::Get(command) => get::run(command).await?,
         Command::Link(command) => link::run(command).await?,

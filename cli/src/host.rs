@@ -21,6 +21,7 @@ use crate::{process, size};
   wattle host --nats-url nats://10.0.0.1:4222 --trust trust.toml --label zone=edge
   wattle host --trust trust.toml --http-addr 0.0.0.0:8000 --name gate-1
   wattle host --trust trust.toml --secrets /etc/wattle/secrets
+  wattle host --trust trust.toml --cap memory=64MiB --cap execution=10s
   wattle host --trust trust.toml --data-dir /var/lib/wattle --sandbox
   wattle host --trust trust.toml --no-compiler --artifacts /srv/code
 
@@ -195,5 +196,47 @@ pub(crate) fn parse_label(raw: &str) -> Result<(String, String), String> {
     match raw.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("it has the form KEY=VALUE, such as zone=edge".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        grants: GrantArgs,
+    }
+
+    fn read<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<GrantArgs, String> {
+        let alone = Alone::try_parse_from(std::iter::once("wattle").chain(words));
+        alone.map(|alone| alone.grants).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn caps_are_passed_on_as_they_were_read() {
+        let caps = ["--cap", "memory=96MiB", "--cap=execution=1500ms", "--cap=outgoing=0"];
+        let first = read(caps).unwrap();
+        let expected = [(Limit::Memory, 96 << 20), (Limit::Execution, 1_500), (Limit::Outgoing, 0)];
+        assert_eq!(first.caps, expected);
+        let again = first.again();
+        assert_eq!(read(again.iter().map(String::as_str)).unwrap().caps, expected);
+    }
+
+    #[test]
+    fn a_cap_that_makes_no_sense_is_refused_with_what_would() {
+        let cases = [
+            ("memory", "LIMIT=VALUE"),
+            ("memmory=1MiB", "there are memory, execution"),
+            ("memory=1GiB", "hosts grant 64KiB to 128MiB"),
+            ("memory=64", "write a number with a unit"),
+        ];
+        for (cap, said) in cases {
+            let error = read(["--cap", cap]).unwrap_err();
+            assert!(error.contains(said), "{cap}: {error}");
+        }
     }
 }

@@ -79,6 +79,20 @@ pub(crate) fn an_import_of_many_parts() -> Bomb {
     ))
 }
 
+/// Each component is made of two of the one before.
+pub(crate) fn instances_doubled() -> Bomb {
+    let made = (1..=30).map(|n| {
+        let one = "(instance (instantiate $before))";
+        format!("(component $c{n} (alias outer 1 {} (component $before)) {one}{one})", n - 1)
+    });
+    let made = made.collect::<String>();
+    signed(&format!("(component (component $c0) {made} (instance (instantiate $c30)))"))
+}
+
+pub(crate) fn many_functions() -> Bomb {
+    module(&"(func)".repeat(900_000))
+}
+
 pub(crate) fn a_jump_to_many() -> Bomb {
     let targets = "0 ".repeat(100_000);
     module(&format!("(func (param i32) (br_table {targets} (local.get 0)))"))

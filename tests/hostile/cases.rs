@@ -157,7 +157,9 @@ impl fmt::Display for By {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Brief | Self::Patient | Self::SlowBody | Self::LargeBody => "hostile",
-            Self::Asker(_) | Self::Caller(_) | Self::Flood(_) | Self::Crowd(_) | Self::Circle => "hostile",
+            Self::Asker(_) | Self::Caller(_) | Self::Flood(_) | Self::Crowd(_) | Self::Circle => {
+                "hostile"
+            }
             Self::Module => "modules",
             Self::Callee => "answers.wat",
             Self::File(_) => "a file",

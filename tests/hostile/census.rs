@@ -27,11 +27,13 @@ impl Census {
         assert!(!value("State").starts_with('Z'), "the host has ended:\n{status}");
         let kib: u64 = value("VmRSS").trim_end_matches(" kB").parse().expect("memory in kB");
         let list = |what: &str| fs::read_dir(format!("/proc/{pid}/{what}")).expect("it is alive");
-        Self {
-            resident: kib << 10,
-            descriptors: list("fd").count(),
-            threads: list("task").count(),
-        }
+        Self { resident: kib << 10, descriptors: list("fd").count(), threads: list("task").count() }
+    }
+
+    /// From now on the peak of its memory is counted anew.
+    pub(crate) fn forget_peak(pid: u32) {
+        // 5 is what the kernel calls it.
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("it is ours");
     }
 
     /// Waits until a process has no more than this of anything.

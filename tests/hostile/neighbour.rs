@@ -14,17 +14,31 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::machine::Spent;
+
 /// Requests in a second.
-pub(crate) const RATE: u32 = 200;
+const RATE: u32 = 200;
 
 /// A percentile of fewer is a single bad moment of the machine; this has four.
 const WINDOW: Duration = Duration::from_secs(2);
+
+/// Windows in which others took more of the machine than this are passed over, if there are enough
+/// without them: what the neighbour notices then is not what its host does.
+const OTHERS: f64 = 0.1;
+const ENOUGH: usize = 3;
 
 /// Asks until told to stop.
 #[derive(Debug)]
 pub(crate) struct Neighbour {
     stop: Arc<AtomicBool>,
-    asker: JoinHandle<Vec<Asked>>,
+    asker: JoinHandle<Record>,
+}
+
+/// All that was asked, and how busy the machine was.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    asked: Vec<Asked>,
+    spent: Vec<(Instant, Spent)>,
 }
 
 /// One request.
@@ -38,38 +52,44 @@ struct Asked {
 /// What the neighbour noticed in a stretch of time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noticed {
-    /// The median over the windows of the stretch: one window in which something else kept the machine
-    /// busy says nothing.
+    /// The slowest hundredth; the median of that over the windows of the stretch.
     pub(crate) p99: Duration,
-    pub(crate) p50: Duration,
-    pub(crate) answered: usize,
     pub(crate) unanswered: usize,
     /// Answered, of those that were to be asked in that time.
     pub(crate) share: f64,
+    /// Windows, and how many of them nobody else disturbed.
+    pub(crate) windows: (usize, usize),
 }
 
-/// All that was asked.
-#[derive(Debug)]
-pub(crate) struct Record(Vec<Asked>);
+/// One window.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    p99: Duration,
+    answered: usize,
+    unanswered: usize,
+    others: f64,
+}
 
 impl Neighbour {
     pub(crate) fn start(door: SocketAddr, host: &'static str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let asker = thread::spawn(move || {
-            let mut connection = None;
-            let (mut record, mut due) = (Vec::new(), Instant::now());
+            let (mut connection, mut record) = (None, Record::default());
+            let mut due = Instant::now();
             while !stopped.load(Ordering::Relaxed) {
+                record.look_at_the_machine();
                 let at = Instant::now();
                 let answered = ask(&mut connection, door, host).unwrap_or_else(|_| {
                     connection = None;
                     false
                 });
-                record.push(Asked { at, took: at.elapsed(), answered });
+                record.asked.push(Asked { at, took: at.elapsed(), answered });
                 // Whoever was kept waiting does not make up for it with a burst.
                 due = (due + Duration::from_secs(1) / RATE).max(Instant::now());
                 thread::sleep(due.saturating_duration_since(Instant::now()));
             }
+            record.look_at_the_machine();
             record
         });
         Self { stop, asker }
@@ -77,7 +97,7 @@ impl Neighbour {
 
     pub(crate) fn stop(self) -> Record {
         self.stop.store(true, Ordering::Relaxed);
-        Record(self.asker.join().expect("whoever asks does not panic"))
+        self.asker.join().expect("whoever asks does not panic")
     }
 }
 
@@ -118,42 +138,53 @@ fn is_whole(answer: &[u8]) -> bool {
 }
 
 impl Record {
-    /// What was noticed from one moment to another, of which whole windows count.
+    /// Twice in a window.
+    fn look_at_the_machine(&mut self) {
+        let now = Instant::now();
+        if self.spent.last().is_none_or(|(last, _)| WINDOW / 2 <= now - *last) {
+            self.spent.push((now, Spent::now()));
+        }
+    }
+
+    /// What was noticed from one moment to another, in whole windows.
     ///
     /// # Panics
     ///
-    /// If that is less than three windows.
+    /// If there are too few of them.
     pub(crate) fn between(&self, from: Instant, to: Instant) -> Noticed {
         let count = ((to - from).as_millis() / WINDOW.as_millis()) as u32;
-        assert!(3 <= count, "{:?} is too short to measure anything", to - from);
-        let (mut p99, mut p50, mut answered, mut unanswered) = (vec![], vec![], 0, 0);
-        for n in 0..count {
-            let (start, end) = (from + WINDOW * n, from + WINDOW * (n + 1));
-            let within = self.0.iter().filter(|asked| start <= asked.at && asked.at < end);
-            let mut took: Vec<Duration> = Vec::new();
-            for asked in within {
-                if asked.answered {
-                    answered += 1;
-                } else {
-                    unanswered += 1;
-                }
-                took.push(asked.took);
-            }
-            took.sort_unstable();
-            // Without any answer at all it took at least the window.
-            let at = |share: usize| took.get(took.len() * share / 100).copied().unwrap_or(WINDOW);
-            p99.push(at(99));
-            p50.push(at(50));
-        }
+        let windows: Vec<Window> = (0..count).map(|n| self.window(from + WINDOW * n)).collect();
+        assert!(ENOUGH <= windows.len(), "{:?} is too short to measure anything", to - from);
+        let undisturbed = windows.iter().copied().filter(|window| window.others <= OTHERS);
+        let undisturbed: Vec<Window> = undisturbed.collect();
+        let counted = if ENOUGH <= undisturbed.len() { &undisturbed } else { &windows };
+        let mut p99: Vec<Duration> = counted.iter().map(|window| window.p99).collect();
         p99.sort_unstable();
-        p50.sort_unstable();
-        let wanted = f64::from(RATE) * (WINDOW * count).as_secs_f64();
+        let answered: usize = counted.iter().map(|window| window.answered).sum();
+        let wanted = f64::from(RATE) * WINDOW.as_secs_f64() * counted.len() as f64;
         Noticed {
             p99: p99[p99.len() / 2],
-            p50: p50[p50.len() / 2],
-            answered,
-            unanswered,
+            unanswered: windows.iter().map(|window| window.unanswered).sum(),
             share: answered as f64 / wanted,
+            windows: (windows.len(), undisturbed.len()),
+        }
+    }
+
+    fn window(&self, start: Instant) -> Window {
+        let end = start + WINDOW;
+        let within = self.asked.iter().filter(|asked| start <= asked.at && asked.at < end);
+        let mut took: Vec<Duration> = within.clone().map(|asked| asked.took).collect();
+        took.sort_unstable();
+        let answered = within.filter(|asked| asked.answered).count();
+        let before = self.spent.iter().rev().find(|(at, _)| *at <= start);
+        let after = self.spent.iter().find(|(at, _)| end <= *at);
+        let others = before.zip(after).map_or(0.0, |((_, one), (_, two))| two.others_since(*one));
+        Window {
+            // Without any answer it took at least the window.
+            p99: took.get(took.len() * 99 / 100).copied().unwrap_or(WINDOW),
+            answered,
+            unanswered: took.len() - answered,
+            others,
         }
     }
 }
@@ -166,16 +197,17 @@ mod tests {
     fn one_bad_window_does_not_count_and_most_of_them_do() {
         let start = Instant::now();
         let every = Duration::from_secs(1) / RATE;
-        let record = |slow: fn(u32) -> bool| {
+        let noticed = |slow: fn(u32) -> bool| {
             let asked = (0..RATE * 10).map(|n| {
                 let took = Duration::from_millis(if slow(n / (RATE * 2)) { 100 } else { 1 });
                 Asked { at: start + every * n, took, answered: true }
             });
-            Record(asked.collect()).between(start, start + Duration::from_secs(10))
+            let record = Record { asked: asked.collect(), spent: Vec::new() };
+            record.between(start, start + Duration::from_secs(10))
         };
-        assert_eq!(record(|window| window == 1).p99, Duration::from_millis(1));
-        assert_eq!(record(|window| window < 3).p99, Duration::from_millis(100));
-        assert!((0.99..=1.0).contains(&record(|_| false).share));
+        assert_eq!(noticed(|window| window == 1).p99, Duration::from_millis(1));
+        assert_eq!(noticed(|window| window < 3).p99, Duration::from_millis(100));
+        assert!((0.99..=1.0).contains(&noticed(|_| false).share));
     }
 
     #[test]

@@ -5,9 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use serde_json::{Value, json};
 use wattle_lattice::{ConnectConfig, Connection};
 use wattle_tests::{
-    Component, Lattice, Look,
-    callers::add_trait,
-    guest, link, manifest, wait_until,
+    Component, Lattice, Look, callers::add_trait, guest, link, manifest, wait_until,
 };
 
 use crate::{
@@ -72,6 +70,10 @@ impl Stage {
         self.lattice.host("one").process.pid()
     }
 
+    pub(crate) fn log_of_host(&self) -> String {
+        self.lattice.host("one").process.log()
+    }
+
     /// Everybody, each at a name of its own.
     fn application(&self, allowed: &str) -> Value {
         let signed = |name: &str, component: &Component| self.lattice.signed(name, component);
@@ -83,7 +85,8 @@ impl Stage {
             .map(|case| (case.id, signed(case.id, &component::module(case.id))))
             .collect();
         let mut all = vec![("neighbour", neighbour.as_str()), ("answers", callee.as_str())];
-        let attackers = ["brief", "patient", "asker", "caller", "flood", "crowd", "circle", "circle-back"];
+        let attackers =
+            ["brief", "patient", "asker", "caller", "flood", "crowd", "circle", "circle-back"];
         all.extend(attackers.map(|name| (name, attacker.as_str())));
         all.extend(modules.iter().map(|(id, image)| (*id, image.as_str())));
 
@@ -91,7 +94,7 @@ impl Stage {
         let mut app = manifest(APP, &plain);
         for (name, _) in &all {
             let limit = if is_patient(name) { PATIENT } else { BRIEF };
-            let limits = json!({"execution_ms": limit.as_millis() as u64});
+            let limits = json!({"execution": format!("{}s", limit.as_secs())});
             add_trait(&mut app, name, json!({"type": "limits", "properties": limits}));
             // The callee is called by its functions.
             if *name != "answers" {

@@ -35,13 +35,21 @@ pub(crate) struct Thrown {
 #[derive(Debug)]
 pub(crate) enum Seen {
     /// A whole answer; only the beginning of a long one.
-    Answer { status: u16, text: String, bytes: u64 },
+    Answer {
+        status: u16,
+        text: String,
+        bytes: u64,
+    },
     /// The beginning of an answer.
     Cut,
     /// The result of a call.
     Value,
-    Failed { code: String },
-    Nothing { why: String },
+    Failed {
+        code: String,
+    },
+    Nothing {
+        why: String,
+    },
 }
 
 /// The time an attack has.
@@ -64,11 +72,14 @@ pub(crate) async fn throw(stage: &Stage, signatures: &Signatures, case: &Case) -
 /// Why this is not what must come of the attack.
 pub(crate) fn complaint(case: &Case, seen: &Seen) -> Option<String> {
     let fits = match (&case.outcome, seen) {
+        (_, Seen::Nothing { why }) => return Some(format!("{}: {why}", case.id)),
         (Outcome::Says(wanted), Seen::Answer { status: 200, text, .. }) => text.contains(wanted),
         (Outcome::Says(_), Seen::Value) => true,
         (Outcome::Fails(code), Seen::Answer { status: 500.., text, .. }) => text.contains(code),
         (Outcome::Fails(wanted), Seen::Failed { code }) => code == wanted,
-        (Outcome::Late, Seen::Answer { status: 504, text, .. }) => text.contains("WT-HOST-DEADLINE"),
+        (Outcome::Late, Seen::Answer { status: 504, text, .. }) => {
+            text.contains("WT-HOST-DEADLINE")
+        }
         (Outcome::Late, Seen::Failed { code }) => code == "WT-ENGINE-DEADLINE",
         (Outcome::Cut, Seen::Cut) => true,
         (Outcome::Whole(status, bytes), Seen::Answer { status: found, bytes: read, .. }) => {

@@ -28,9 +28,16 @@ pub fn calling(app: &str, relay: &str, echo: &str, callees: &[&str]) -> Value {
 
 /// Only in this zone.
 pub fn place(app: &mut Value, component: &str, zone: &str) {
+    scale(app, component, &[zone]);
+}
+
+/// One in each of these zones.
+pub fn scale(app: &mut Value, component: &str, zones: &[&str]) {
+    let spread = zones.iter().map(|zone| json!({"name": zone, "requirements": {"zone": zone}}));
+    let spread: Vec<Value> = spread.collect();
     let scaler = &mut traits_of(app, component)[0];
     *scaler = json!({"type": "spreadscaler", "properties": {
-        "instances": 1, "spread": [{"name": zone, "requirements": {"zone": zone}}],
+        "instances": zones.len(), "spread": spread,
     }});
 }
 

@@ -1,6 +1,7 @@
 //! A lattice of processes on this machine, in one temporary folder: nats-server, a controller and hosts. All
 //! ports are chosen by the system.
 
+mod small;
 mod wattle;
 
 use std::{
@@ -41,6 +42,8 @@ pub(crate) struct LocalLattice {
     hosts: &'static [(&'static str, &'static str)],
     /// What every host is started with, beside what it needs.
     host_arguments: &'static [&'static str],
+    /// The binary of the hosts, if it is another one.
+    host_binary: Option<PathBuf>,
     /// In the order in which they are to be stopped: hosts, controller, nats-server.
     processes: Vec<Process>,
     /// Where each host listens for HTTP.
@@ -79,6 +82,7 @@ impl LocalLattice {
             wattle,
             hosts,
             host_arguments: &[],
+            host_binary: None,
             processes: Vec::new(),
             listeners: BTreeMap::new(),
             ended: Vec::new(),
@@ -157,7 +161,9 @@ impl LocalLattice {
     fn start_host(&mut self, name: &'static str, zone: &str) -> Result<()> {
         let listener = free_address()?;
         self.listeners.insert(name, listener);
-        let mut host = self.wattle.command(&["host", "--name", name]);
+        let binary = self.host_binary.as_ref().unwrap_or(&self.wattle.binary);
+        let wattle = Wattle { binary: binary.clone(), ..self.wattle.clone() };
+        let mut host = wattle.command(&["host", "--name", name]);
         host.args(self.host_arguments);
         host.arg("--label").arg(format!("zone={zone}"));
         host.arg("--http-addr").arg(listener.to_string());
@@ -205,14 +211,19 @@ impl LocalLattice {
 
     /// Signs a component; the file keeps its name.
     pub(crate) fn signed(&self, component: &Path) -> Result<PathBuf> {
-        let name = component.file_name().context("the component is a file")?;
-        let signed = self.folder.path().join("signed").join(name);
+        let signed = self.signed_path(component)?;
         fs::create_dir_all(self.path("signed")).context("make a folder for signed components")?;
         let source = component.to_str().context("the path of the component is text")?;
         let issuer = self.path("issuer.nk");
         let keys: [(&str, &Path); 2] = [("--issuer", &issuer), ("--output", &signed)];
         self.wattle.offline(&["claims", "sign", source], &keys)?;
         Ok(signed)
+    }
+
+    /// Where a signed component is.
+    pub(crate) fn signed_path(&self, component: &Path) -> Result<PathBuf> {
+        let name = component.file_name().context("the component is a file")?;
+        Ok(self.folder.path().join("signed").join(name))
     }
 
     /// A file of this lattice's folder.

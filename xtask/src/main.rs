@@ -8,6 +8,7 @@
 
 mod bench;
 mod demo;
+mod deny;
 mod fuzz;
 mod guests;
 mod http;
@@ -47,6 +48,8 @@ enum Task {
     Test(test::Options),
     /// Checks the arrows between crates and the habits of the repository.
     Tidy,
+    /// Checks the licences, sources and advisories of what comes from outside; needs the network.
+    Deny(deny::Options),
     /// Runs every decoder under libFuzzer for a bounded time.
     Fuzz(fuzz::Options),
     /// Measures wattle beside its peers, in release builds; the figures of docs/benchmarks.md.
@@ -78,6 +81,7 @@ fn perform(task: &Task) -> Result<()> {
         Task::Demo(options) => demo::run(&places, &story, options),
         Task::Test(options) => test::run(&places, &story, options),
         Task::Tidy => tidy::check(&places, &story),
+        Task::Deny(options) => deny::run(&places, &story, options),
         Task::Fuzz(options) => fuzz::run(&places, &story, options),
         Task::Bench(options) => bench::run(&places, &story, options),
     }

@@ -1,10 +1,14 @@
 //! Makes sure that the tools are there. Each step says what it found or did, and does nothing twice.
 //!
 //! A step tries the ordinary way first and falls back; one that cannot succeed names what is missing and the
-//! three ways to get it.
+//! three ways to get it. What only benchmarks need they ask for themselves.
 
+pub(crate) mod cargo;
+pub(crate) mod componentize;
 mod nats;
+mod venv;
 mod wasm;
+pub(crate) mod wasmtime;
 mod wit;
 
 use std::path::PathBuf;

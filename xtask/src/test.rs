@@ -65,7 +65,15 @@ fn test_arguments(filter: &[String]) -> Vec<String> {
 pub(crate) enum Profile {
     Dev,
     Release,
+    /// For small machines: what only the operator's machine needs is left out.
+    Edge,
 }
+
+/// How `docs/guide-small-hosts.md` tells people to build it.
+const EDGE: [&str; 8] = [
+    "--package", "wattle", "--bin", "wattle", "--profile=edge", "--no-default-features",
+    "--features", "edge",
+];
 
 /// Builds the binary `wattle` and says where it is.
 pub(crate) fn wattle(places: &Places, profile: Profile) -> Result<PathBuf> {
@@ -74,6 +82,7 @@ pub(crate) fn wattle(places: &Places, profile: Profile) -> Result<PathBuf> {
     let choice: &[&str] = match profile {
         Profile::Dev => &["--workspace", "--bin", "wattle"],
         Profile::Release => &["--package", "wattle", "--bin", "wattle", "--release"],
+        Profile::Edge => &EDGE,
     };
     run::shown(places.cargo().arg("build").args(choice))?;
     Ok(binary_path(places, profile))
@@ -83,6 +92,7 @@ fn binary_path(places: &Places, profile: Profile) -> PathBuf {
     let folder = match profile {
         Profile::Dev => "debug",
         Profile::Release => "release",
+        Profile::Edge => "edge",
     };
     places.target.join(folder).join(format!("wattle{}", env::consts::EXE_SUFFIX))
 }

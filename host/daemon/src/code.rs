@@ -6,7 +6,7 @@ use wattle_engine::{CacheConfig, CacheKey, Engine, EngineConfig, EngineError};
 
 #[cfg(feature = "compiler")]
 pub use wattle_engine::compile::{child, server};
-pub use wattle_engine::{CompileConfig, Compiler, Level, Profile, Target};
+pub use wattle_engine::{AddressSpace, CompileConfig, Compiler, Level, Profile, Target};
 
 use crate::identity::Identity;
 
@@ -21,7 +21,16 @@ pub struct CodeConfig {
     pub artifacts_dir: Option<PathBuf>,
     /// What runs the code; none: the processor of this machine.
     pub target: Option<Target>,
+    /// How much room there is: for memories, and with it for calls.
+    pub space: AddressSpace,
 }
+
+/// Calls at once on a small machine, those kept for calls that calls make, and instances that wait
+/// for their next call. Each keeps up to 2 MiB once it was used, so this is what bounds the memory
+/// that a host grows to: about 100 MB.
+const EDGE_PERMITS: u32 = 32;
+const EDGE_NESTED_PERMITS: u32 = 8;
+const EDGE_IDLE_INSTANCES: u32 = 8;
 
 impl CodeConfig {
     /// Blocks: files, and gigabytes of address space.
@@ -33,7 +42,20 @@ impl CodeConfig {
             compile: self.compile.clone(),
             cache: Some(cache),
             target: self.target.unwrap_or_else(Target::here),
-            ..EngineConfig::default()
+            ..sized(self.space)
         })
+    }
+}
+
+fn sized(space: AddressSpace) -> EngineConfig {
+    let server = EngineConfig { space, ..EngineConfig::default() };
+    match space {
+        AddressSpace::Server => server,
+        AddressSpace::Edge => EngineConfig {
+            permits: EDGE_PERMITS,
+            nested_permits: EDGE_NESTED_PERMITS,
+            idle_instances: EDGE_IDLE_INSTANCES,
+            ..server
+        },
     }
 }

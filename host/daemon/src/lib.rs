@@ -24,6 +24,7 @@ mod actors;
 mod admission;
 mod answer;
 mod artifact;
+pub mod bench;
 mod bindings;
 mod budget;
 mod calls;

@@ -184,3 +184,6 @@ impl fmt::Display for Code<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

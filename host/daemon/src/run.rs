@@ -171,14 +171,8 @@ impl Host {
             let (router, grace) = (router.clone(), config.drain_grace);
             serving.spawn_essential("listener", |leave| listener.run(router, leave, grace));
         }
-        let member = Member {
-            own,
-            boot,
-            router: router.clone(),
-            mailbox,
-            caps,
-            calls: calls.clone(),
-        };
+        let member =
+            Member { own, boot, router: router.clone(), mailbox, caps, calls: calls.clone() };
         let (failed, failure) = oneshot::channel();
         let connect = join::connect_config(&config, &member.own);
         let inner = tasks.clone();

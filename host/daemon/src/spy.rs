@@ -198,7 +198,7 @@ impl Sighting<'_> {
             Ok(Err(said)) => {
                 let failed = wattle_lattice::call::CallReply::failed("", said.clone());
                 self.note(&failed.outcome, 0);
-            },
+            }
             Err(error) => self.note(&admission::refusal(error).outcome, 0),
         }
     }

@@ -15,8 +15,8 @@ use wattle_tasks::CancellationToken;
 use wattle_trust::{Refusal, TrustPolicy};
 use wattle_types::stored::VERSION;
 use wattle_types::{
-    ActorId, ActorSpec, Digest, Exports, HttpRoute, InterfaceName, ServeDelta, ServeEntry, ServeState,
-    Token,
+    ActorId, ActorSpec, Digest, Exports, HttpRoute, InterfaceName, ServeDelta, ServeEntry,
+    ServeState, Token,
 };
 
 use crate::artifact::Artifacts;
@@ -174,7 +174,8 @@ fn search(config: &StandaloneConfig, digest: Digest) -> io::Result<Arc<dyn Preco
         trust: Arc::new(config.trust.clone()),
     };
     let file = config.file.clone();
-    let name = file.as_deref().map_or_else(|| config.name.clone(), |file| file.display().to_string());
+    let name =
+        file.as_deref().map_or_else(|| config.name.clone(), |file| file.display().to_string());
     Ok(Arc::new(places.search(&name, file, digest)))
 }
 

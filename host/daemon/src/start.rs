@@ -10,9 +10,7 @@ use wattle_agent::{Component, Failure};
 use wattle_capability::log::ToTracing;
 use wattle_capability::secrets::NoSecrets;
 use wattle_capability::{KeyValue, Secrets, StoreScope};
-use wattle_engine::{
-    Actor, ActorConfig, ActorLimits, Caps, Engine, LimitError, LoadError, Loaded,
-};
+use wattle_engine::{Actor, ActorConfig, ActorLimits, Caps, Engine, LimitError, LoadError, Loaded};
 use wattle_tasks::Chain;
 use wattle_trust::{Claims, Refusal, TrustPolicy, VerifiedComponent};
 use wattle_types::{ActorSpec, Digest, SpecHash};
@@ -114,18 +112,7 @@ impl Starter {
         let (trust, fetches) = (Arc::new(trust), Arc::new(Semaphore::new(FETCHES_MAX)));
         let (post, router) = (Post::new(router), Arc::downgrade(router));
         let (caps, artifacts_dir) = (Arc::default(), None);
-        Self {
-            engine,
-            trust,
-            keyvalue,
-            gate,
-            secrets,
-            post,
-            caps,
-            artifacts_dir,
-            router,
-            fetches,
-        }
+        Self { engine, trust, keyvalue, gate, secrets, post, caps, artifacts_dir, router, fetches }
     }
 
     pub(crate) fn with_caps(self, caps: Arc<Caps>) -> Self {

@@ -115,7 +115,7 @@ impl Actor {
             messaging: config.messaging,
             secrets: config.secrets,
             log: config.log,
-            allowance: Allowance::default(),
+            allowance: Allowance::new(limits.log_bytes_per_second),
             usage: Arc::default(),
             permits: Permits::new(config.count.saturating_mul(limits.concurrency)),
             outgoing: Permits::new(limits.outgoing_max),

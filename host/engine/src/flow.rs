@@ -10,22 +10,25 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, StreamBody};
 use wasmtime::component::{
-    Destination, FutureAny, FutureConsumer, FutureReader, Lift, Lower, Source, StreamAny,
-    StreamConsumer, StreamProducer, StreamReader, StreamResult, VecBuffer,
+    Destination, FutureAny, FutureConsumer, FutureReader, Source, StreamAny, StreamConsumer,
+    StreamProducer, StreamReader, StreamResult, VecBuffer,
 };
 use wasmtime::{AsContextMut, StoreContextMut, bail};
 use wattle_capability::{Body, BodyError};
 use wattle_value::Type;
-use wattle_value::packed::{Reader, Writer};
 
-use crate::limits::{BODY_CHUNK_BYTES, HOSTCALL_FUEL};
+use crate::limits::BODY_CHUNK_BYTES;
 use crate::state::Ongoing;
+
+mod carried;
+
+use carried::Carried;
 
 /// What one element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,108 +154,6 @@ pub(crate) fn of_future<T: 'static>(
     }
     by_element!(element, of(store, future))
 }
-
-/// One element, in a guest and in a body.
-trait Carried: Lift + Lower + Send + Sync + Unpin + Sized + 'static {
-    /// Takes the first element off what has arrived; none if not all of it has.
-    fn take(arrived: &mut BytesMut) -> wasmtime::Result<Option<Self>>;
-
-    fn put(&self, out: &mut Vec<u8>);
-
-    /// All whole elements of what has arrived, at most `max`.
-    fn take_all(arrived: &mut BytesMut, max: usize) -> wasmtime::Result<Vec<Self>> {
-        let mut taken = Vec::new();
-        while taken.len() < max {
-            let Some(element) = Self::take(arrived)? else { break };
-            taken.push(element);
-        }
-        Ok(taken)
-    }
-
-    fn put_all(elements: &[Self], out: &mut Vec<u8>) {
-        for element in elements {
-            element.put(out);
-        }
-    }
-}
-
-impl Carried for u8 {
-    fn take(arrived: &mut BytesMut) -> wasmtime::Result<Option<Self>> {
-        Ok((!arrived.is_empty()).then(|| arrived.get_u8()))
-    }
-
-    fn put(&self, out: &mut Vec<u8>) {
-        out.push(*self);
-    }
-
-    fn take_all(arrived: &mut BytesMut, max: usize) -> wasmtime::Result<Vec<Self>> {
-        Ok(arrived.split_to(arrived.len().min(max)).into())
-    }
-
-    fn put_all(elements: &[Self], out: &mut Vec<u8>) {
-        out.extend_from_slice(elements);
-    }
-}
-
-macro_rules! numbers {
-    ($($number:ty)*) => {$(
-        impl Carried for $number {
-            fn take(arrived: &mut BytesMut) -> wasmtime::Result<Option<Self>> {
-                let Some((bytes, _)) = arrived.split_first_chunk() else { return Ok(None) };
-                let number = Self::from_le_bytes(*bytes);
-                arrived.advance(size_of::<Self>());
-                Ok(Some(number))
-            }
-
-            fn put(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
-            }
-        }
-    )*};
-}
-
-numbers!(i8 u16 i16 u32 i32 u64 i64 f32 f64);
-
-macro_rules! packed {
-    ($($ty:ty: $read:expr, $write:expr;)*) => {$(
-        impl Carried for $ty {
-            fn take(arrived: &mut BytesMut) -> wasmtime::Result<Option<Self>> {
-                if arrived.is_empty() {
-                    return Ok(None);
-                }
-                let mut reader = Reader::new(arrived);
-                match $read(&mut reader) {
-                    Ok(element) => {
-                        let read = reader.position();
-                        arrived.advance(read);
-                        Ok(Some(element))
-                    }
-                    // Where an element may still be on its way, what has arrived of it waits.
-                    Err(_) if arrived.len() < ELEMENT_BYTES_MAX => Ok(None),
-                    Err(error) => Err(wasmtime::Error::new(error)),
-                }
-            }
-
-            fn put(&self, out: &mut Vec<u8>) {
-                let mut writer = Writer::new();
-                $write(&mut writer, self);
-                out.extend_from_slice(&writer.into_bytes());
-            }
-        }
-    )*};
-}
-
-packed! {
-    bool: |from: &mut Reader<'_>| from.bool(), |to: &mut Writer, it: &bool| to.bool(*it);
-    char: |from: &mut Reader<'_>| from.char(), |to: &mut Writer, it: &char| to.char(*it);
-    String: |from: &mut Reader<'_>| from.str().map(str::to_owned),
-        |to: &mut Writer, it: &String| to.str(it);
-    Vec<u8>: |from: &mut Reader<'_>| from.bin().map(<[u8]>::to_vec),
-        |to: &mut Writer, it: &Vec<u8>| to.bin(it);
-}
-
-/// One string or list of bytes: what a guest can hand over in one host call.
-const ELEMENT_BYTES_MAX: usize = HOSTCALL_FUEL;
 
 /// A body, read by a guest.
 struct Arriving<E> {
@@ -406,5 +307,50 @@ impl http_body::Body for Written {
             }))),
             frame => Poll::Ready(frame),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of `bytes` when they arrive in pieces of this length.
+    fn arriving<E: Carried>(bytes: &[u8], piece: usize) -> Vec<E> {
+        let (mut arrived, mut taken) = (BytesMut::new(), Vec::new());
+        for piece in bytes.chunks(piece) {
+            arrived.extend_from_slice(piece);
+            taken.extend(E::take_all(&mut arrived, usize::MAX).unwrap());
+        }
+        assert!(arrived.is_empty(), "{} bytes are left", arrived.len());
+        taken
+    }
+
+    fn comes_back<E: Carried + Clone + PartialEq + std::fmt::Debug>(elements: &[E]) {
+        let mut bytes = Vec::new();
+        E::put_all(elements, &mut bytes);
+        for piece in [1, 2, 3, 7, 4096] {
+            assert_eq!(arriving::<E>(&bytes, piece), elements, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn elements_arrive_whole_wherever_the_pieces_end() {
+        comes_back::<u8>(&[0, 1, 255]);
+        comes_back::<i8>(&[-128, 0, 127]);
+        comes_back::<u16>(&[1, 0xfffe]);
+        comes_back::<i32>(&[i32::MIN, -1, 7]);
+        comes_back::<u64>(&[u64::MAX, 0]);
+        comes_back::<f64>(&[0.5, -0.0, f64::INFINITY]);
+        comes_back::<bool>(&[true, false]);
+        comes_back::<char>(&['a', 'ä', '\u{10ffff}']);
+        comes_back::<String>(&[String::new(), "words".repeat(100)]);
+        comes_back::<Vec<u8>>(&[vec![], vec![7; 300]]);
+    }
+
+    #[test]
+    fn no_more_elements_are_taken_than_there_is_room_for() {
+        let mut arrived = BytesMut::from(&[1, 2, 3, 4][..]);
+        assert_eq!(u8::take_all(&mut arrived, 3).unwrap(), [1, 2, 3]);
+        assert_eq!(&arrived[..], [4]);
     }
 }

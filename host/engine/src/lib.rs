@@ -4,18 +4,20 @@
 //! traits of `wattle-capability`. Everything it runs passed `wattle-trust`, because only a
 //! [`VerifiedComponent`](wattle_trust::VerifiedComponent) can be loaded.
 //!
-//! One fresh instance per call, from a pre-linked component; nothing of one call is left for the
-//! next. A call over HTTP runs in a task of its own, owned by whoever reads the answer; a call of a
-//! function runs on its caller's task, so that a chain of calls within one process is one future.
-//! Either way, dropping what was asked for ends the call. Besides tasks the crate has one OS thread,
-//! the ticker of epochs.
+//! By default one fresh instance per call, from a pre-linked component; nothing of one call is left
+//! for the next. An actor may ask for its instances to be used again. For components of WASI 0.2 a
+//! call over HTTP runs in a task of its own, owned by whoever reads the answer, and a call of a
+//! function on its caller's task, so that a chain of calls within one process is one future; for
+//! those of 0.3 every instance has a task, and calls are messages to it. Either way, dropping what
+//! was asked for ends the call. Besides tasks the crate has one OS thread, the ticker of epochs.
 //!
-//! In reading order: what it is given (`config`, `limits`); the engine and how a component gets in
-//! (`engine`, `profile`, `engine_id`, `shape`, `offered`, `load`, `cache`,
-//! `compile`, `precompile`, `artifact`, `signature`, `link`); one actor and one
-//! call (`actor`, `call`, `reply`, `permits`, `lane`, `meter`); calls of functions (`invoke`,
-//! `import`, `packed`, `stream`); what guests see (`state`, `keyvalue`, `messaging`, `secrets`,
-//! `settings`, `bus`, `logging`, `voice`, `outgoing`, `bindings`).
+//! In reading order: what it is given (`config`, `grant`, `limits`); the engine and how a component
+//! gets in (`engine`, `runtime`, `profile`, `engine_id`, `shape`, `offered`, `load`, `cache`,
+//! `compile`, `precompile`, `artifact`, `signature`, `link`); one actor and one call (`actor`,
+//! `call`, `seat`, `stock`, `reply`, `permits`, `lane`, `meter`, `usage`), in WASI 0.3
+//! (`concurrent`); calls of functions (`invoke`, `import`, `packed`, `stream`, `flow`); what guests
+//! see (`state`, `keyvalue`, `messaging`, `secrets`, `settings`, `bus`, `logging`, `voice`,
+//! `outgoing`, `bindings`).
 
 pub mod actor;
 mod artifact;

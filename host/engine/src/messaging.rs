@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use wasmtime::component::Linker;
-use wattle_capability::messaging::{Bounded, Limits};
+use wattle_capability::messaging::Bounded;
 use wattle_capability::{CallContext, Invocation, Message, Messaging, MessagingError};
 use wattle_value::packed::{self, Reader, Writer};
 
@@ -118,7 +118,7 @@ impl consumer::Host for View<'_> {
 
 impl View<'_> {
     fn broker(&self) -> Bounded {
-        Bounded::new(self.actor.messaging.clone(), Limits::default())
+        Bounded::new(self.actor.messaging.clone(), self.actor.limits.messaging)
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use wattle_capability::{Body, BodyError, OutboundError};
 
-use crate::limits::{BODY_CHUNK_BYTES, BODY_CHUNKS, OUTGOING_WAIT};
+use crate::limits::BODY_CHUNKS;
 use crate::permits::Permit;
 use crate::state::{Acting, Ongoing};
 
@@ -28,8 +28,9 @@ impl WasiHttpHooks for Acting {
         _processed: Io,
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let permit = self.actor.outgoing.take();
-        let waits = Waits::new(options.as_ref(), Instant::now(), self.ongoing.ctx.deadline);
         let (actor, ongoing) = (self.actor.clone(), self.ongoing.clone());
+        let (wait, end) = (actor.limits.outgoing_wait, ongoing.ctx.deadline);
+        let waits = Waits::new(options.as_ref(), wait, Instant::now(), end);
         Box::new(async move {
             let permit = permit.ok_or(Error::ConnectionLimitReached)?;
             let waits = waits?;
@@ -47,7 +48,7 @@ impl WasiHttpHooks for Acting {
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        BODY_CHUNK_BYTES
+        self.actor.limits.body_chunk_bytes
     }
 }
 
@@ -63,13 +64,18 @@ struct Waits {
 }
 
 impl Waits {
-    /// What the guest asked for, within what the call has left.
+    /// What the guest asked for, else `patience`, within what the call has left.
     ///
     /// A wait of zero is refused instead of being understood as "at once" or "for ever", and so is
     /// one that no clock can hold.
-    fn new(options: Option<&RequestOptions>, now: Instant, end: Instant) -> Result<Self, Error> {
+    fn new(
+        options: Option<&RequestOptions>,
+        patience: Duration,
+        now: Instant,
+        end: Instant,
+    ) -> Result<Self, Error> {
         let wait = |asked: Option<Duration>| {
-            let wait = asked.unwrap_or(OUTGOING_WAIT);
+            let wait = asked.unwrap_or(patience);
             if wait.is_zero() || now.checked_add(wait).is_none() {
                 return Err(Error::ConfigurationError);
             }
@@ -206,7 +212,7 @@ mod tests {
             first_byte_timeout: Some(first),
             between_bytes_timeout: Some(between),
         };
-        let waits = |options: Option<&RequestOptions>| Waits::new(options, now, now + s(30));
+        let waits = |options: Option<&RequestOptions>| Waits::new(options, s(10), now, now + s(30));
         let expect = |head, between| Waits { head: now + head, between, end: now + s(30) };
 
         assert_eq!(waits(None).unwrap(), expect(s(10), s(10)));

@@ -103,6 +103,8 @@ impl Profile {
     pub(crate) fn config(self, slots: u32) -> wasmtime::Result<Config> {
         let mut config = self.compiled()?;
         config
+            .max_wasm_stack(limits::STACK_BYTES_MAX)
+            .async_stack_size(limits::STACK_WITH_HOST_BYTES)
             // What one call left on a stack is not for the next.
             .async_stack_zeroing(true)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots)));
@@ -158,7 +160,7 @@ impl FromStr for Profile {
 const EDGE_GUARD_BYTES: u64 = 64 << 10;
 
 /// One slot is one call: its instances, memories, tables and stack.
-fn pool(slots: u32) -> PoolingAllocationConfig {
+pub(crate) fn pool(slots: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_stacks(slots)

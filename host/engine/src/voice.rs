@@ -17,11 +17,14 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wattle_capability::log::{Level, LogLine, Source};
 
 use crate::actor::Core;
-use crate::limits::{LOG_BYTES_PER_CALL, LOG_BYTES_PER_SECOND, LOG_LINE_BYTES_MAX};
+use crate::limits::{LOG_BYTES_PER_CALL, LOG_LINE_BYTES_MAX};
 
 /// What one actor may still say in this second, over all its calls.
 #[derive(Debug)]
-pub(crate) struct Allowance(Mutex<Second>);
+pub(crate) struct Allowance {
+    bytes_per_second: usize,
+    second: Mutex<Second>,
+}
 
 #[derive(Debug)]
 struct Second {
@@ -29,17 +32,16 @@ struct Second {
     left: usize,
 }
 
-impl Default for Allowance {
-    fn default() -> Self {
-        Self(Mutex::new(Second { since: Instant::now(), left: LOG_BYTES_PER_SECOND }))
-    }
-}
-
 impl Allowance {
+    pub(crate) fn new(bytes_per_second: usize) -> Self {
+        let second = Second { since: Instant::now(), left: bytes_per_second };
+        Self { bytes_per_second, second: Mutex::new(second) }
+    }
+
     fn take(&self, bytes: usize) -> bool {
-        let mut second = self.0.lock().expect("nothing panics while it holds this lock");
+        let mut second = self.second.lock().expect("nothing panics while it holds this lock");
         if Duration::from_secs(1) <= second.since.elapsed() {
-            *second = Second { since: Instant::now(), left: LOG_BYTES_PER_SECOND };
+            *second = Second { since: Instant::now(), left: self.bytes_per_second };
         }
         match second.left.checked_sub(bytes) {
             Some(left) => second.left = left,
@@ -65,13 +67,14 @@ enum Budget {
 
 impl Voice {
     pub(crate) fn new(actor: Arc<Core>) -> Self {
-        Self { actor, left: Arc::new(Mutex::new(Budget::Left(LOG_BYTES_PER_CALL))) }
+        let left = Budget::Left(actor.limits.log_bytes_per_call);
+        Self { actor, left: Arc::new(Mutex::new(left)) }
     }
 
     /// Another call begins; it has a budget of its own.
     pub(crate) fn begin(&self) {
         *self.left.lock().expect("nothing panics while it holds this lock") =
-            Budget::Left(LOG_BYTES_PER_CALL);
+            Budget::Left(self.actor.limits.log_bytes_per_call);
     }
 
     pub(crate) fn say(&self, source: Source, level: Level, context: &str, message: &str) {
@@ -186,6 +189,7 @@ impl OutputStream for Speaker {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
+        // Always: what is too much is dropped, and nobody waits for a reader.
         Ok(LOG_BYTES_PER_CALL)
     }
 }

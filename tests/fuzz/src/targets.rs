@@ -53,6 +53,7 @@ pub(crate) const ALL: &[Target] = &[
     // What a guest or a component brings.
     target("component", component),
     target("values", values),
+    target("artifact", artifact),
 ];
 
 fn text(bytes: &[u8]) -> Option<&str> {
@@ -176,6 +177,31 @@ fn component(bytes: &[u8]) {
     let trust = trust.expect("an empty trust file is a policy that trusts nobody");
     let verified = wattle_trust::verify(Bytes::copy_from_slice(bytes), &trust, 1_800_000_000);
     assert!(verified.is_err(), "nobody is trusted");
+}
+
+/// A file of signed code, read by a host that wants just what the corpus has: what it accepts is what
+/// the compiler of the corpus signed, to the byte.
+fn artifact(bytes: &[u8]) {
+    use wattle_trust::artifact::{Head, verify_artifact};
+
+    const COMPILER: &str = "ADVEU3DD4KOFECV66VIHWEZOYX4ZKR3WV27L464SIIPOU2IUI3JCZW22";
+    const ENGINE: &str = "48.0.8/p2-server/2/x86_64-unknown-linux-gnu/x86-64-v2";
+    const NOW_S: u64 = 1_795_000_000;
+    static SIGNED: &[u8] = include_bytes!("../corpus/artifact/signed");
+
+    let engines = [ENGINE.to_owned()].into();
+    let source = wattle_types::Digest::of(b"a component");
+    let wanted = wattle_trust::Wanted { source, engines: &engines };
+    let compiler = COMPILER.parse().expect("a key");
+    let trust = wattle_trust::TrustFile::new().with_compiler(&compiler, "the corpus");
+    let trust = wattle_trust::TrustPolicy::try_from(&trust).expect("a key makes a policy");
+    let accepted = verify_artifact(bytes, wanted, &trust, NOW_S).is_ok();
+    assert_eq!(accepted, bytes == SIGNED, "one file is signed");
+    if let Ok(head) = Head::read_from(&mut &bytes[..]) {
+        assert!(bytes.starts_with(head.bytes()));
+        let nobody = wattle_trust::TrustPolicy::default();
+        assert!(head.verify(wanted, &nobody, NOW_S).is_err(), "nobody is believed");
+    }
 }
 
 /// Signatures that between them hold every kind of value.

@@ -2,12 +2,18 @@
 
 use super::By::{Brief, Patient};
 use super::Class::{Allocation, Framing, Leak, Limit, Panic};
-use super::Outcome::{Cut, Fails, Late, Says, Whole};
+use super::Outcome::{Cut, Fails, Says, Whole};
 use super::{Case, case};
 
 pub(super) const CASES: &[Case] = &[
     case("no-answer", "returns without an answer", Panic, Brief, Fails("WT-ENGINE-NO-ANSWER")),
-    case("outparam-dropped", "drops its chance to answer", Panic, Brief, Fails("WT-ENGINE-NO-ANSWER")),
+    case(
+        "outparam-dropped",
+        "drops its chance to answer",
+        Panic,
+        Brief,
+        Fails("WT-ENGINE-NO-ANSWER"),
+    ),
     case(
         "answers-with-an-error",
         "answers with an error full of escapes",
@@ -25,20 +31,8 @@ pub(super) const CASES: &[Case] = &[
     ),
     case("body-dropped", "writes half a body and drops it", Framing, Brief, Cut),
     case("body-without-end", "writes its body for ever", Limit, Brief, Cut),
-    case(
-        "empty-writes-without-end",
-        "writes nothing to its body for ever",
-        Allocation,
-        Brief,
-        Cut,
-    ),
-    case(
-        "all-zeroes-to-the-body",
-        "writes 2^64 - 1 zeroes to its body",
-        Allocation,
-        Brief,
-        Cut,
-    ),
+    case("empty-writes-without-end", "writes nothing to its body for ever", Allocation, Brief, Cut),
+    case("all-zeroes-to-the-body", "writes 2^64 - 1 zeroes to its body", Allocation, Brief, Cut),
     case("a-write-of-10-mib", "writes 10 MiB without asking", Allocation, Patient, Cut),
     case("64-mib", "answers with 64 MiB", Allocation, Patient, Whole(200, 64 << 20)),
     case("length-too-long", "declares 100 bytes and sends 5", Framing, Brief, Cut),
@@ -51,7 +45,13 @@ pub(super) const CASES: &[Case] = &[
     ),
     case("length-twice", "declares 5 and 6 bytes", Framing, Brief, Fails("WT-ENGINE-TRAP")),
     case("length-negative", "declares -5 bytes", Framing, Brief, Fails("WT-ENGINE-TRAP")),
-    case("length-of-words", "declares five bytes, in a word", Framing, Brief, Fails("WT-ENGINE-TRAP")),
+    case(
+        "length-of-words",
+        "declares five bytes, in a word",
+        Framing,
+        Brief,
+        Fails("WT-ENGINE-TRAP"),
+    ),
     case("body-of-a-204", "sends a body after a 204", Framing, Brief, Whole(204, 0)),
     case("body-of-a-304", "sends a body after a 304", Framing, Brief, Whole(304, 0)),
     case("status-101", "changes the protocol", Framing, Brief, Fails("WT-")),
@@ -63,13 +63,7 @@ pub(super) const CASES: &[Case] = &[
         Brief,
         Says("0 values, 0 names, false"),
     ),
-    case(
-        "forbidden-headers",
-        "sets headers that are the connection's",
-        Framing,
-        Brief,
-        Says("[]"),
-    ),
+    case("forbidden-headers", "sets headers that are the connection's", Framing, Brief, Says("[]")),
     case("a-thousand-headers", "answers with 1,000 headers", Allocation, Patient, Fails("WT-")),
     case(
         "escapes-in-a-header",

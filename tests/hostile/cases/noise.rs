@@ -18,13 +18,7 @@ pub(super) const CASES: &[Case] = &[
         Late,
     ),
     case("a-line-of-1-mib", "logs a line of 1 MiB", Noise, Patient, Says("logged")),
-    case(
-        "a-line-of-8-mib",
-        "logs a line of 8 MiB",
-        Allocation,
-        Patient,
-        Fails("WT-ENGINE-TRAP"),
-    ),
+    case("a-line-of-8-mib", "logs a line of 8 MiB", Allocation, Patient, Fails("WT-ENGINE-TRAP")),
     case(
         "escapes",
         "says what would repaint a terminal or look like a line of the host",

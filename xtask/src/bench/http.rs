@@ -1,168 +1,173 @@
-//! Requests per second of one host, beside `wasmtime serve` with the same component and the same generator.
+//! Hello over HTTP: one host beside `wasmtime serve`, with the same components and the same generator, and beside
+//! a server without any.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::{
     Bench,
-    figure::{Figure, median},
-    load::{Generator, Round},
+    figure::Figure,
+    load::Generator,
+    parts::{self, Part},
+    rounds::{Rounds, alternate},
+    server::{self, DEFAULTS, REUSED, REUSED_P3, Server, TUNED},
 };
-use crate::{
-    http,
-    local::free_address,
-    process::{Look, Process},
-    run,
-};
+use crate::setup::wasmtime::{self, VERSION};
 
-/// The peer; the engine inside wattle has the same version.
-const WASMTIME: &str = "48.0.8";
+const HOST: &str = "alone";
+const HOSTS: &[(&str, &str)] = &[(HOST, HOST)];
 
-const COMPONENT: &str = "http-hello";
+/// As many calls in an instance as the peer is told.
+const PARTS: [Part; 3] = [
+    Part::new("http-hello", HOST).named("fresh").at("/fresh"),
+    Part::new("http-hello", HOST)
+        .named("reused")
+        .at("/reused")
+        .instances("policy: reused, requests: 128"),
+    Part::new("hello-p3", HOST)
+        .named("concurrent")
+        .at("/concurrent")
+        .instances("policy: concurrent, requests: 128, concurrency: 16"),
+];
+
+const SIDES: [&str; 8] = [
+    "hyper alone",
+    "wattle, fresh",
+    "wasmtime",
+    "wasmtime, tuned",
+    "wattle, reused 0.2",
+    "wasmtime, reused 0.2",
+    "wattle, reused 0.3",
+    "wasmtime, reused 0.3",
+];
 
 /// Odd, so that one is in the middle.
 const ROUNDS: usize = 5;
-
 const ROUND_SECONDS: u64 = 6;
-const WARM_UP_SECONDS: u64 = 2;
 
-/// Our goal: the peer's rate at its defaults, times this.
-const GOAL: f64 = 2.5;
-
-const UP_WITHIN: Duration = Duration::from_secs(60);
+/// Our goals, in parts of the peer's rate.
+const DEFAULTS_GOAL: f64 = 2.8;
+const TUNED_GOAL: f64 = 1.5;
+const REUSED_GOAL: f64 = 1.0;
+const REUSED_P3_GOAL: f64 = 1.1;
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<Figure>> {
-    let wasmtime = wasmtime(bench)?;
+    let program = wasmtime::ensure(bench.places, bench.story)?;
     let generator = Generator::find(bench)?;
-    let component = bench.guests.join(format!("{COMPONENT}.wasm"));
+    let native = bench.program("bench-native")?;
     let folder = tempfile::tempdir().context("make a folder")?;
-
-    let (ours, theirs) = (free_address()?, free_address()?);
-    let mut wattle = Command::new(&bench.binary);
-    wattle.args(["run", "--addr", &ours.to_string()]).arg(&component);
-    wattle.arg("--data-dir").arg(folder.path().join("wattle"));
-    let mut serve = Command::new(&wasmtime);
-    serve.args(["serve", "-S", "cli", "--addr", &theirs.to_string()]).arg(&component);
-    let _wattle = start(bench, "wattle", &wattle, folder.path(), ours)?;
-    let _serve = start(bench, "wasmtime", &serve, folder.path(), theirs)?;
-
-    bench.story.detail(format_args!("load: {} URL", generator.line(ROUND_SECONDS)));
-    let (mut wattle, mut serve) = (Vec::new(), Vec::new());
-    for (address, rounds) in [(ours, &mut wattle), (theirs, &mut serve)] {
-        rounds.clear();
-        generator.round(&format!("http://{address}/"), WARM_UP_SECONDS)?;
-    }
-    for number in 1..=ROUNDS {
-        for (name, address, rounds) in
-            [("wattle", ours, &mut wattle), ("wasmtime", theirs, &mut serve)]
-        {
-            ensure!(!bench.interrupt.was_asked(), "interrupted");
-            let round = generator.round(&format!("http://{address}/"), ROUND_SECONDS)?;
-            bench.story.detail(format_args!(
-                "round {number}: {name:<9} {:>7.0} per second, p50 {:.2} ms, p99 {:.2} ms",
-                round.per_second,
-                round.p50.as_secs_f64() * 1e3,
-                round.p99.as_secs_f64() * 1e3
-            ));
-            rounds.push(round);
-        }
-    }
-    Ok(figures(&wattle, &serve))
-}
-
-fn figures(wattle: &[Round], serve: &[Round]) -> Vec<Figure> {
-    let of = |rounds: &[Round], value: fn(&Round) -> f64| {
-        median(&rounds.iter().map(value).collect::<Vec<_>>())
+    let guest = |name: &str| bench.guests.join(format!("{name}.wasm"));
+    let peer = |name, arguments, component: &str| {
+        let (program, folder) = (program.as_path(), folder.path());
+        server::peer(bench, program, folder, (name, arguments), &guest(component))
     };
-    let rate = |rounds| of(rounds, |round| round.per_second);
-    let p50 = |rounds| of(rounds, |round| round.p50.as_secs_f64() * 1e3);
-    let p99 = |rounds| of(rounds, |round| round.p99.as_secs_f64() * 1e3);
-    let ratio = rate(wattle) / rate(serve);
-    let command = "cargo xtask bench http".to_owned();
-    vec![
-        Figure {
-            what: format!("{COMPONENT}, requests per second, one host"),
-            wattle: format!("{:.0} ({ratio:.2} of the peer)", rate(wattle)),
-            peer: format!("{:.0}, `wasmtime serve` {WASMTIME}", rate(serve)),
-            goal: format!("at least {GOAL} of the peer"),
-            missed: ratio < GOAL,
-            command: command.clone(),
-        },
-        Figure {
-            what: format!("{COMPONENT}, time of one request"),
-            wattle: format!("p50 {:.2} ms, p99 {:.2} ms", p50(wattle), p99(wattle)),
-            peer: format!("p50 {:.2} ms, p99 {:.2} ms", p50(serve), p99(serve)),
-            goal: String::new(),
-            missed: false,
-            command,
-        },
-    ]
-}
 
-/// Starts a server and waits until it answers.
-fn start(
-    bench: &Bench<'_>,
-    name: &str,
-    command: &Command,
-    folder: &Path,
-    address: SocketAddr,
-) -> Result<Process> {
-    let mut process = Process::start(name, command, folder)?;
-    bench.interrupt.wait_for(&format!("{name} to answer"), UP_WITHIN, || {
-        if let Some(status) = process.ended() {
-            anyhow::bail!("{name} ended: {status}\n{}", process.log());
-        }
-        Ok(match http::get(address, "/", Duration::from_secs(2)) {
-            Ok(answer) if answer.status == 200 => Look::Met(()),
-            other => Look::NotYet(format!("{other:?}")),
-        })
+    let lattice = parts::deployed(bench, HOSTS, &[], &PARTS)?;
+    let listener = lattice.listener(HOST)?;
+    let native = Server::start(bench, "native", folder.path(), |address| {
+        let mut command = Command::new(&native);
+        command.arg(address.to_string());
+        command
     })?;
-    Ok(process)
+    let defaults = peer("defaults", DEFAULTS, "http-hello")?;
+    let tuned = peer("tuned", TUNED, "http-hello")?;
+    let reused = peer("reused", REUSED, "http-hello")?;
+    let concurrent = peer("concurrent", REUSED_P3, "hello-p3")?;
+    let ours = ["fresh", "reused", "concurrent"].map(|path| format!("http://{listener}/{path}"));
+    let urls = [
+        &native.url,
+        &ours[0],
+        &defaults.url,
+        &tuned.url,
+        &ours[1],
+        &reused.url,
+        &ours[2],
+        &concurrent.url,
+    ];
+
+    let seconds = bench.seconds(ROUND_SECONDS);
+    bench.story.detail(format_args!("load: {} URL", generator.line(seconds)));
+    let rounds =
+        alternate(bench, SIDES, bench.rounds(ROUNDS), |side| generator.round(urls[side], seconds))?;
+    lattice.stop(bench.story)?;
+    Ok(figures(&rounds))
 }
 
-/// The peer of the right version: on PATH, else in our cache, where cargo installs it.
-fn wasmtime(bench: &Bench<'_>) -> Result<PathBuf> {
-    let root = bench.places.tools().join("wasmtime");
-    let ours = root.join("bin/wasmtime");
-    let is_right = |path: &Path| {
-        let said = run::output(Command::new(path).arg("--version"));
-        said.is_ok_and(|said| said.split_whitespace().nth(1) == Some(WASMTIME))
-    };
-    if let Some(path) =
-        run::on_path("wasmtime").into_iter().chain([ours.clone()]).find(|path| is_right(path))
-    {
-        bench.story.step(format_args!("wasmtime {WASMTIME}: {}", path.display()));
-        return Ok(path);
+fn figures(rounds: &[Rounds; 8]) -> Vec<Figure> {
+    let [native, fresh, defaults, tuned, reused, peer_reused, concurrent, peer_concurrent] = rounds;
+    let mut figures = vec![
+        rate("fresh instances", fresh, ("at its defaults", defaults), DEFAULTS_GOAL),
+        times(fresh, defaults),
+        rate("fresh instances", fresh, ("at its best for them", tuned), TUNED_GOAL),
+    ];
+    let peer = ("`--max-instance-reuse-count 128`", peer_reused);
+    figures.push(rate("instances of 0.2 used again", reused, peer, REUSED_GOAL));
+    let peer = ("with its own reuse", peer_concurrent);
+    figures.push(rate("instances of 0.3 used again", concurrent, peer, REUSED_P3_GOAL));
+    let part = |rounds: &Rounds| rounds.rate() / native.rate();
+    figures.push(Figure {
+        what: "hello, requests per second, beside a server without guests".to_owned(),
+        wattle: format!(
+            "{:.2} of it with fresh instances, {:.2} and {:.2} with those of 0.2 and 0.3 used again",
+            part(fresh),
+            part(reused),
+            part(concurrent)
+        ),
+        peer: format!("{:.0}, hyper alone", native.rate()),
+        goal: String::new(),
+        missed: false,
+        command: COMMAND.to_owned(),
+    });
+    figures
+}
+
+const COMMAND: &str = "cargo xtask bench http";
+
+fn rate(what: &str, ours: &Rounds, (which, peer): (&str, &Rounds), goal: f64) -> Figure {
+    let ratio = ours.rate() / peer.rate();
+    Figure {
+        what: format!("hello, requests per second, {what}"),
+        wattle: format!("{:.0} ({ratio:.2} of the peer)", ours.rate()),
+        peer: format!("{:.0}, `wasmtime serve` {VERSION} {which}", peer.rate()),
+        goal: format!("at least {goal} of the peer"),
+        missed: ratio < goal,
+        command: COMMAND.to_owned(),
     }
-    bench.story.step(format_args!("installing wasmtime-cli {WASMTIME}; this takes minutes"));
-    let mut cargo = bench.places.cargo();
-    cargo.args(["install", "wasmtime-cli", "--locked", "--version", WASMTIME, "--root"]).arg(&root);
-    // Where its parts are built does not matter; where they stay would.
-    cargo.env_remove("CARGO_TARGET_DIR");
-    run::shown(&mut cargo)?;
-    Ok(ours)
+}
+
+fn times(ours: &Rounds, peer: &Rounds) -> Figure {
+    let shown = |rounds: &Rounds| {
+        format!("p50 {:.2} ms, p99 {:.2} ms", rounds.p50_us() / 1e3, rounds.p99_us() / 1e3)
+    };
+    Figure {
+        what: "hello, time of one request, fresh instances".to_owned(),
+        wattle: shown(ours),
+        peer: format!("{}, at its defaults", shown(peer)),
+        goal: "p99 no longer than the peer's".to_owned(),
+        missed: peer.p99_us() < ours.p99_us(),
+        command: COMMAND.to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    fn rounds(rates: [f64; 3]) -> Vec<Round> {
+    use super::*;
+    use crate::bench::load::Round;
+
+    fn rounds(rates: [f64; 3]) -> Rounds {
         let round = |per_second| Round { per_second, p50: Duration::ZERO, p99: Duration::ZERO };
-        rates.map(round).to_vec()
+        rates.map(round).into_iter().collect()
     }
 
     #[test]
-    fn the_median_rounds_decide_whether_the_goal_is_met() {
-        for (ours, missed) in [([9.0, 26.0, 99.0], false), ([9.0, 24.0, 99.0], true)] {
-            let figures = figures(&rounds(ours), &rounds([1.0, 10.0, 100.0]));
-            assert_eq!(figures[0].missed, missed, "{:?}", figures[0]);
+    fn the_median_rounds_decide_whether_a_goal_is_met() {
+        for (ours, missed) in [([9.0, 29.0, 99.0], false), ([9.0, 27.0, 99.0], true)] {
+            let peer = rounds([1.0, 10.0, 100.0]);
+            let figure = rate("x", &rounds(ours), ("y", &peer), DEFAULTS_GOAL);
+            assert_eq!(figure.missed, missed, "{figure:?}");
         }
     }
 }

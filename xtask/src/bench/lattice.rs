@@ -21,7 +21,7 @@ use crate::{
     run,
 };
 
-const EXAMPLE: &str = "http-counter";
+pub(super) const EXAMPLE: &str = "http-counter";
 
 const ONE_HOST: &[(&str, &str)] = &[("alone", "cloud")];
 

@@ -16,7 +16,13 @@ use crate::run;
 const CONNECTIONS: u32 = 32;
 
 #[derive(Clone, Debug)]
-pub(super) enum Generator {
+pub(super) struct Generator {
+    program: Program,
+    connections: u32,
+}
+
+#[derive(Clone, Debug)]
+enum Program {
     Wrk(PathBuf),
     Ours(PathBuf),
 }
@@ -31,17 +37,24 @@ pub(super) struct Round {
 
 impl Generator {
     pub(super) fn find(bench: &Bench<'_>) -> Result<Self> {
-        match run::on_path("wrk") {
-            Some(path) => Ok(Self::Wrk(path)),
-            None => Ok(Self::Ours(bench.program("bench-load")?)),
-        }
+        let program = match run::on_path("wrk") {
+            Some(path) => Program::Wrk(path),
+            None => Program::Ours(bench.program("bench-load")?),
+        };
+        Ok(Self { program, connections: CONNECTIONS })
+    }
+
+    /// For a server that would keep so many clients waiting that it refused some.
+    pub(super) fn with_connections(self, connections: u32) -> Self {
+        Self { connections, ..self }
     }
 
     /// The command, without its last word, the URL.
     pub(super) fn line(&self, seconds: u64) -> String {
-        match self {
-            Self::Wrk(_) => format!("wrk -t1 -c{CONNECTIONS} -d{seconds}s --latency"),
-            Self::Ours(_) => format!("bench-load {CONNECTIONS} {seconds}"),
+        let connections = self.connections;
+        match self.program {
+            Program::Wrk(_) => format!("wrk -t1 -c{connections} -d{seconds}s --latency"),
+            Program::Ours(_) => format!("bench-load {connections} {seconds}"),
         }
     }
 
@@ -49,11 +62,11 @@ impl Generator {
     pub(super) fn round(&self, url: &str, seconds: u64) -> Result<Round> {
         let line = self.line(seconds);
         let mut words = line.split(' ').skip(1);
-        let (Self::Wrk(program) | Self::Ours(program)) = self;
+        let (Program::Wrk(program) | Program::Ours(program)) = &self.program;
         let said = run::output(Command::new(program).args(&mut words).arg(url))?;
-        let round = match self {
-            Self::Wrk(_) => of_wrk(&said),
-            Self::Ours(_) => of_ours(&said),
+        let round = match self.program {
+            Program::Wrk(_) => of_wrk(&said),
+            Program::Ours(_) => of_ours(&said),
         };
         round.with_context(|| format!("`{line} {url}` said: {said}"))
     }

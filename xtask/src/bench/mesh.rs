@@ -2,9 +2,8 @@
 //! there is room for.
 
 mod figures;
-mod parts;
 
-use std::{process::Command, time::Duration};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -12,17 +11,12 @@ use serde_json::Value;
 use super::{
     Bench,
     figure::Figure,
-    load::{Generator, Round},
+    load::Generator,
     machine,
+    parts::{self, Part},
+    rounds::alternate,
 };
-use crate::{
-    http,
-    local::LocalLattice,
-    process::{Interrupt, Look},
-    run,
-};
-use figures::Rounds;
-use parts::Part;
+use crate::{local::LocalLattice, run};
 
 /// Where requests come in, and where the actor is that they are for.
 const HERE: &str = "here";
@@ -46,8 +40,6 @@ const STAY_MS: u32 = 20;
 const CAPACITY: u32 = PLACES * 1000 / STAY_MS;
 const TIMES_CAPACITY: u32 = 5;
 
-const UP_WITHIN: Duration = Duration::from_secs(60);
-
 /// A typed call on the same host, seen from a client of HTTP.
 pub(super) fn chain(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     let parts = [Part::new("relay", HERE).at("/").linked_to("echo"), Part::new("echo", HERE)];
@@ -55,12 +47,13 @@ pub(super) fn chain(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     let url = |path: &str| anyhow::Ok(format!("http://{}{path}", lattice.listener(HERE)?));
     let (one, two) = (url("/")?, url("/bytes?n=16")?);
     let generator = Generator::find(bench)?;
-    let busy = alternate(bench, ["one actor", "and a second"], |side| {
-        generator.round([&one, &two][side], ROUND_SECONDS)
+    let (rounds, seconds) = (bench.rounds(ROUNDS), bench.seconds(ROUND_SECONDS));
+    let busy = alternate(bench, ["one actor", "and a second"], rounds, |side| {
+        generator.round([&one, &two][side], seconds)
     })?;
     let single = bench.program("bench-load")?;
-    let idle = alternate(bench, ["one actor, alone", "and a second, alone"], |side| {
-        super::load::alone(&single, [&one, &two][side], ROUND_SECONDS)
+    let idle = alternate(bench, ["one actor, alone", "and a second, alone"], rounds, |side| {
+        super::load::alone(&single, [&one, &two][side], seconds)
     })?;
     lattice.stop(bench.story)?;
     Ok(figures::chain(&busy, &idle))
@@ -72,8 +65,9 @@ pub(super) fn forward(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     let url = |name| anyhow::Ok(format!("http://{}/", lattice.listener(name)?));
     let urls = [url(THERE)?, url(HERE)?];
     let generator = Generator::find(bench)?;
-    let rounds = alternate(bench, ["with an instance", "without"], |side| {
-        generator.round(&urls[side], ROUND_SECONDS)
+    let (rounds, seconds) = (bench.rounds(ROUNDS), bench.seconds(ROUND_SECONDS));
+    let rounds = alternate(bench, ["with an instance", "without"], rounds, |side| {
+        generator.round(&urls[side], seconds)
     })?;
     lattice.stop(bench.story)?;
     Ok(figures::forward(&rounds))
@@ -135,9 +129,10 @@ pub(super) fn overload(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     let lattice = deployed(bench, &[Part::new("exerciser", HERE).at("/").places(PLACES)])?;
     let program = bench.program("bench-load")?;
     let url = format!("http://{}/work?sleep-ms={STAY_MS}", lattice.listener(HERE)?);
-    let rounds = alternate(bench, ["at capacity", "at five times"], |side| {
+    let (rounds, seconds) = (bench.rounds(ROUNDS), bench.seconds(ROUND_SECONDS));
+    let rounds = alternate(bench, ["at capacity", "at five times"], rounds, |side| {
         let rate = CAPACITY * [1, TIMES_CAPACITY][side];
-        super::load::paced(&program, CROWD, &url, ROUND_SECONDS, rate)
+        super::load::paced(&program, CROWD, &url, seconds, rate)
     })?;
     lattice.stop(bench.story)?;
     Ok(figures::overload(&rounds))
@@ -145,65 +140,5 @@ pub(super) fn overload(bench: &Bench<'_>) -> Result<Vec<Figure>> {
 
 /// A lattice of two hosts that runs these parts as one application.
 fn deployed(bench: &Bench<'_>, parts: &[Part]) -> Result<LocalLattice> {
-    let lattice = LocalLattice::prepare(&bench.binary, TWO_HOSTS, bench.story)?;
-    let mut lattice = lattice.with_host_arguments(HOST_ARGUMENTS);
-    let config = bench.places.root.join("deploy/nats/local.conf");
-    lattice.start(&bench.nats_server, &config, bench.story, bench.interrupt)?;
-    let manifest = parts::manifest(parts, |guest| {
-        let component = bench.guests.join(format!("{guest}.wasm"));
-        lattice.signed(&component)
-    })?;
-    let manifest = lattice.write("parts.yaml", &manifest)?;
-    lattice.deploy(&manifest, bench.story)?;
-    for (name, _) in TWO_HOSTS {
-        until_routed(bench.interrupt, &lattice, name, parts)?;
-    }
-    Ok(lattice)
-}
-
-/// Waits until a host knows the way: the announcement may come after the deployment is done.
-fn until_routed(
-    interrupt: &Interrupt,
-    lattice: &LocalLattice,
-    name: &str,
-    parts: &[Part],
-) -> Result<()> {
-    if !parts.iter().any(Part::has_route) {
-        return Ok(());
-    }
-    let listener = lattice.listener(name)?;
-    interrupt.wait_for("an answer", UP_WITHIN, || {
-        Ok(match http::get(listener, "/", Duration::from_secs(2)) {
-            // Whatever an actor says to `/`, it is an actor that says it.
-            Ok(answer) if !answer.body.contains("(WT-") => Look::Met(()),
-            other => Look::NotYet(format!("{other:?}")),
-        })
-    })
-}
-
-/// Rounds of two sides in turn, after one of each that does not count.
-fn alternate(
-    bench: &Bench<'_>,
-    names: [&str; 2],
-    mut round: impl FnMut(usize) -> Result<Round>,
-) -> Result<[Rounds; 2]> {
-    let mut rounds = [Rounds::default(), Rounds::default()];
-    for number in 0..=ROUNDS {
-        for side in 0..2 {
-            ensure!(!bench.interrupt.was_asked(), "interrupted");
-            let one = round(side)?;
-            if number == 0 {
-                continue;
-            }
-            bench.story.detail(format_args!(
-                "round {number}: {:<20} {:>7.0} per second, p50 {:.3} ms, p99 {:.3} ms",
-                names[side],
-                one.per_second,
-                one.p50.as_secs_f64() * 1e3,
-                one.p99.as_secs_f64() * 1e3
-            ));
-            rounds[side].push(one);
-        }
-    }
-    Ok(rounds)
+    parts::deployed(bench, TWO_HOSTS, HOST_ARGUMENTS, parts)
 }

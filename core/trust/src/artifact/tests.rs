@@ -303,12 +303,3 @@ fn more_code_than_any_component_has_is_refused_before_it_is_read() {
         assert_eq!(verdict(&sealed(Context::Artifact, &body(bytes)), &policy()), code, "{bytes}");
     }
 }
-
-#[test]
-fn tmp_write_corpus() {
-    let dir = std::path::Path::new("/work/main/tests/fuzz/corpus/artifact");
-    std::fs::write(dir.join("signed"), good()).unwrap();
-    std::fs::write(dir.join("no-code"), &good()[..good().len() - CODE.len()]).unwrap();
-    std::fs::write(dir.join("assignment"), sealed(Context::Assignment, b"x")).unwrap();
-    println!("{} {}", compiler().public(), source());
-}

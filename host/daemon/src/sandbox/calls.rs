@@ -24,12 +24,10 @@ const ALWAYS: &[c_long] = &[
     libc::SYS_openat, libc::SYS_openat2, libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx,
     libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_faccessat, libc::SYS_faccessat2,
     libc::SYS_readlinkat, libc::SYS_getdents64, libc::SYS_getcwd, libc::SYS_umask,
-    libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat, libc::SYS_renameat2,
-    libc::SYS_linkat, libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_utimensat,
+    libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat2, libc::SYS_linkat, libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_utimensat,
     libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64,
-    libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range, libc::SYS_flock,
-    libc::SYS_fcntl, libc::SYS_dup, libc::SYS_dup3, libc::SYS_copy_file_range, libc::SYS_sendfile,
-    libc::SYS_splice,
+    libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_flock, libc::SYS_fcntl, libc::SYS_dup,
+    libc::SYS_dup3, libc::SYS_copy_file_range, libc::SYS_sendfile, libc::SYS_splice,
     // Initial memories of guests are mapped from here. It cannot be run: there is no execve.
     libc::SYS_memfd_create,
     // Sockets there are. `socket` is below; `listen` was done before the filter.
@@ -61,11 +59,21 @@ const ALWAYS: &[c_long] = &[
 const OLDER: &[c_long] = &[
     libc::SYS_open, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink,
     libc::SYS_getdents, libc::SYS_mkdir, libc::SYS_rmdir, libc::SYS_unlink, libc::SYS_rename,
-    libc::SYS_link, libc::SYS_chmod, libc::SYS_dup2, libc::SYS_pipe, libc::SYS_poll,
+    libc::SYS_renameat, libc::SYS_link, libc::SYS_chmod, libc::SYS_dup2, libc::SYS_pipe, libc::SYS_poll,
     libc::SYS_select, libc::SYS_epoll_wait, libc::SYS_eventfd, libc::SYS_time,
 ];
-#[cfg(not(target_arch = "x86_64"))]
-const OLDER: &[c_long] = &[];
+/// `renameat` of `asm-generic/unistd.h`, which the C library renames files with and `libc` does not
+/// name here.
+#[cfg(target_arch = "aarch64")]
+const OLDER: &[c_long] = &[38];
+
+/// Whether a descriptor waits, whether it is inherited, and whether it is a terminal (asked in two
+/// ways): `asm-generic/ioctls.h`, the same on both processors, and in `libc` of another type with
+/// each C library.
+const FIONBIO: u64 = 0x5421;
+const FIOCLEX: u64 = 0x5451;
+const TCGETS: u64 = 0x5401;
+const TCGETS2: u64 = 0x802c_542a;
 
 /// `PAGEMAP_SCAN` (Linux 6.7): which pages a guest touched, half the cost of its instance. In
 /// `include/uapi/linux/fs.h`: read and write, 96 bytes, type `f`, number 16.
@@ -96,12 +104,8 @@ fn sometimes(own: u32, children: &[u32]) -> Vec<(c_long, Vec<Arguments>)> {
         (libc::SYS_socket, one_of(0, &[bits(libc::AF_INET), bits(libc::AF_INET6)])),
         (libc::SYS_mmap, never_both.clone()),
         (libc::SYS_mprotect, never_both),
-        // Of devices nothing: whether a socket blocks, whether a descriptor is inherited, whether
-        // the log is a terminal.
-        (
-            libc::SYS_ioctl,
-            one_of(1, &[libc::FIONBIO, libc::FIOCLEX, libc::TCGETS, PAGEMAP_SCAN]),
-        ),
+        // Of devices nothing.
+        (libc::SYS_ioctl, one_of(1, &[FIONBIO, FIOCLEX, TCGETS, TCGETS2, PAGEMAP_SCAN])),
         // The name of a thread, and of a mapping.
         (
             libc::SYS_prctl,
@@ -203,7 +207,11 @@ mod tests {
         under_the_filter(|| {
             std::thread::spawn(|| std::fs::read("/proc/self/status")).join().unwrap().unwrap();
             UdpSocket::bind("127.0.0.1:0").expect("names are looked up over UDP");
-            UnixStream::pair().expect("signals arrive through a pair").0.set_nonblocking(true).unwrap();
+            UnixStream::pair()
+                .expect("signals arrive through a pair")
+                .0
+                .set_nonblocking(true)
+                .unwrap();
             assert!(std::panic::catch_unwind(|| panic!("a panic is caught")).is_err());
         });
     }

@@ -89,7 +89,10 @@ mod tests {
         let Files::Guarded { .. } = files else { return };
         for outcome in changed {
             let error = outcome.expect_err("it is outside");
-            assert!(matches!(error, ErrorKind::PermissionDenied | ErrorKind::CrossesDevices), "{error}");
+            assert!(
+                matches!(error, ErrorKind::PermissionDenied | ErrorKind::CrossesDevices),
+                "{error}"
+            );
         }
     }
 }

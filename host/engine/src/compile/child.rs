@@ -4,13 +4,15 @@
 //! size of what it writes. It cannot outlive who waits for it, leaves no core file, gains no
 //! privileges, and is what the system ends first when memory runs out.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::panic;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, getppid, nice, set_parent_process_death_signal, setrlimit,
+    Pid, Resource, Rlimit, Signal, getppid, getrlimit, nice, set_parent_process_death_signal,
+    setrlimit,
 };
 use rustix::thread::set_no_new_privs;
 
@@ -58,9 +60,9 @@ fn compile(task: &Task) -> Result<(), Unfinished> {
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;
     let code = maker::make(task.engine, &component, task.threads)?;
-    let mut out = io::stdout();
-    out.write_all(&code)?;
-    Ok(out.flush()?)
+    // Not through the standard library's, which looks for the ends of lines.
+    let out = rustix::stdio::stdout().try_clone_to_owned()?;
+    Ok(File::from(out).write_all(&code)?)
 }
 
 fn read(args: &[String]) -> Option<(Pid, Task)> {
@@ -87,6 +89,8 @@ fn limit(parent: Pid, task: &Task) -> io::Result<()> {
         (Resource::Core, 0),
     ];
     for (resource, max) in limits {
+        // What this machine allows at all may be less, and cannot be raised.
+        let max = getrlimit(resource).maximum.map_or(max, |most| most.min(max));
         setrlimit(resource, Rlimit { current: Some(max), maximum: Some(max) })?;
     }
     Ok(())

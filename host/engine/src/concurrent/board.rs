@@ -238,21 +238,43 @@ impl Board {
     }
 }
 
+/// How one call stands.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    deadline: Instant,
+    begun: bool,
+    given_up: bool,
+}
+
 impl Posted {
     fn outlook(&mut self, now: Instant) -> Outlook {
-        let wanted = |errand: &&Errand| !errand.given_up;
-        let next = self.errands.values().filter(wanted).map(Errand::deadline).min();
-        let given_up = self.errands.values().any(|errand| errand.given_up && errand.is_begun());
-        self.spoilt |= given_up;
-        match next {
-            Some(next) => Outlook::Fine(Some(next)),
-            None if given_up => Outlook::Over,
-            None if self.resting => Outlook::Fine(None),
-            None => match self.horizon {
-                Some(horizon) if horizon <= now => Outlook::Over,
-                horizon => Outlook::Fine(horizon),
-            },
-        }
+        let standings = self.errands.values().map(|errand| Standing {
+            deadline: errand.deadline(),
+            begun: errand.is_begun(),
+            given_up: errand.given_up,
+        });
+        let standings: Vec<Standing> = standings.collect();
+        self.spoilt |= standings.iter().any(Standing::is_detached);
+        // What calls left running has as long as the last of them had.
+        let horizon = if self.resting { None } else { self.horizon };
+        outlook(&standings, horizon, now)
+    }
+}
+
+impl Standing {
+    /// Begun, and wanted by nobody: it cannot be ended without what shares its store.
+    fn is_detached(&self) -> bool {
+        self.given_up && self.begun
+    }
+}
+
+fn outlook(standings: &[Standing], horizon: Option<Instant>, now: Instant) -> Outlook {
+    let wanted = standings.iter().filter(|standing| !standing.given_up);
+    match wanted.map(|standing| standing.deadline).min() {
+        Some(next) => Outlook::Fine(Some(next)),
+        None if standings.iter().any(Standing::is_detached) => Outlook::Over,
+        None if horizon.is_some_and(|horizon| horizon <= now) => Outlook::Over,
+        None => Outlook::Fine(horizon),
     }
 }
 
@@ -325,5 +347,36 @@ impl http_body::Body for Accompanied {
 
     fn is_end_stream(&self) -> bool {
         self.watch.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_instance_ends_early_only_when_nobody_wants_what_runs_in_it() {
+        let now = Instant::now();
+        let soon = now + Duration::from_secs(1);
+        let later = now + Duration::from_secs(2);
+        let wanted = Standing { deadline: soon, begun: true, given_up: false };
+        let waiting = Standing { deadline: later, begun: false, ..wanted };
+        let detached = Standing { given_up: true, ..wanted };
+        let withdrawn = Standing { given_up: true, ..waiting };
+        let cases: [(&str, &[Standing], Option<Instant>, Outlook); 8] = [
+            ("nothing was ever given", &[], None, Outlook::Fine(None)),
+            ("one runs, one waits", &[waiting, wanted], Some(later), Outlook::Fine(Some(soon))),
+            ("one was given up beside it", &[detached, wanted], None, Outlook::Fine(Some(soon))),
+            ("only what was given up", &[detached], Some(later), Outlook::Over),
+            ("given up before it began", &[withdrawn], Some(later), Outlook::Fine(Some(later))),
+            ("something goes on", &[], Some(later), Outlook::Fine(Some(later))),
+            ("something goes on for too long", &[], Some(now), Outlook::Over),
+            ("it waits", &[withdrawn], None, Outlook::Fine(None)),
+        ];
+        for (name, standings, horizon, expected) in cases {
+            assert_eq!(outlook(standings, horizon, now), expected, "{name}");
+        }
     }
 }

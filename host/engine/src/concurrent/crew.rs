@@ -206,3 +206,22 @@ impl Worker {
         self.duty.lock().expect("nothing panics while it holds this lock")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_has_room_while_it_is_open_and_within_both_its_numbers() {
+        let fresh = Duty { given: 1, serves: 3, running: 1, calls: 2, open: true };
+        let cases = [
+            ("one of two", fresh, true),
+            ("two of two", Duty { running: 2, ..fresh }, false),
+            ("its last call was given", Duty { given: 3, running: 0, ..fresh }, false),
+            ("closed", Duty { open: false, ..fresh }, false),
+        ];
+        for (name, duty, room) in cases {
+            assert_eq!(duty.has_room(), room, "{name}");
+        }
+    }
+}

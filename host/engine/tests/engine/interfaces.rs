@@ -105,17 +105,38 @@ const ECHO: &str = "(call $publish (local.get $reply) (local.get $reply_len) (lo
     (local.get $body_len) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1024)) \
     (i32.const 1024)";
 
+/// What makes a component one of WASI 0.3.
+const P3: (&str, &str) = (
+    "import wasi:random/random@0.3.0;",
+    r#"(import "wasi:random/random@0.3.0" "get-random-u64" (func (result i64)))"#,
+);
+
 #[tokio::test]
 async fn a_guest_is_told_a_message_and_answers_it() {
-    let broker = Arc::new(Broker::default());
-    let setup = Setup { messaging: broker.clone(), ..Setup::new() };
-    let actor = actor(setup, &teller("", "", ECHO)).await;
-    assert!(actor.loaded().exports_messaging() && !actor.loaded().exports_http());
-    for body in ["hello", ""] {
-        let told = tell(&actor, message("orders", body, Some("inbox.7"))).await;
-        assert_eq!(told, Ok(Ok(())));
+    for (imports, fields) in [("", ""), P3] {
+        let broker = Arc::new(Broker::default());
+        let setup = Setup { messaging: broker.clone(), ..Setup::new() };
+        let actor = actor(setup, &teller(imports, fields, ECHO)).await;
+        assert!(actor.loaded().exports_messaging() && !actor.loaded().exports_http());
+        for body in ["hello", ""] {
+            let told = tell(&actor, message("orders", body, Some("inbox.7"))).await;
+            assert_eq!(told, Ok(Ok(())));
+        }
+        let expected = [message("inbox.7", "hello", None), message("inbox.7", "", None)];
+        assert_eq!(broker.said(), expected, "{imports}");
     }
-    assert_eq!(broker.said(), [message("inbox.7", "hello", None), message("inbox.7", "", None)]);
+}
+
+#[tokio::test]
+async fn what_a_handler_says_of_a_message_is_its_answer() {
+    let refuses = r#"(i32.store8 (i32.const 1024) (i32.const 1))
+        (i32.store (i32.const 1028) (i32.const 16)) (i32.store (i32.const 1032) (i32.const 4))
+        (i32.const 1024)"#;
+    for (imports, fields) in [("", ""), P3] {
+        let actor = actor(Setup::new(), &teller(imports, fields, refuses)).await;
+        let told = tell(&actor, message("orders", "", None)).await;
+        assert_eq!(told, Ok(Err("said".to_owned())), "{imports}");
+    }
 }
 
 #[tokio::test]

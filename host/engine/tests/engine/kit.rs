@@ -42,11 +42,20 @@ pub(crate) fn wat(text: &str) -> Vec<u8> {
 
 /// Signs and verifies as an author and a host would. The same bytes have the same digest.
 pub(crate) fn verified(component: &[u8]) -> VerifiedComponent {
-    static ISSUER: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate(Role::Account).unwrap());
     static MODULE: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate(Role::Module).unwrap());
+    verified_as(&MODULE, component)
+}
+
+/// The same, under a signature that was never there before.
+pub(crate) fn verified_again(component: &[u8]) -> VerifiedComponent {
+    verified_as(&KeyPair::generate(Role::Module).unwrap(), component)
+}
+
+fn verified_as(module: &KeyPair, component: &[u8]) -> VerifiedComponent {
+    static ISSUER: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate(Role::Account).unwrap());
     static NOW: LazyLock<u64> =
         LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
-    let request = SignRequest::new(MODULE.public().try_into().unwrap(), "test");
+    let request = SignRequest::new(module.public().try_into().unwrap(), "test");
     let signed = claims::sign(component, &request, &ISSUER, *NOW).unwrap();
     let trust = TrustFile::new().with_issuer(&ISSUER.public().try_into().unwrap(), "tests");
     let policy = TrustPolicy::try_from(&trust).unwrap();

@@ -104,6 +104,41 @@ async fn cached_code_that_this_host_did_not_put_there_is_not_run() {
 }
 
 #[tokio::test]
+async fn a_full_cache_lets_go_of_what_was_not_used_for_the_longest_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let cached = |bytes_max: u64| {
+        let key = CacheKey::derive(b"key");
+        let cache = CacheConfig { bytes_max, ..CacheConfig::new(dir.path(), key) };
+        Engine::new(EngineConfig { permits: 4, cache: Some(cache), ..EngineConfig::default() })
+    };
+    let roomy = cached(u64::MAX).unwrap();
+    let (first, second) = (load(&roomy, &small(7)).await, load(&roomy, &small(8)).await);
+    let bytes: u64 =
+        fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    drop((first, second));
+    // The first is used again, and a third finds no room.
+    let full = cached(bytes + bytes / 4).unwrap();
+    assert_eq!(load(&full, &small(7)).await.origin(), Origin::Cache);
+    load(&full, &small(9)).await;
+    let again = cached(u64::MAX).unwrap();
+    let mut origins = Vec::new();
+    for mark in [7, 9, 8] {
+        origins.push(load(&again, &small(mark)).await.origin());
+    }
+    assert_eq!(origins, [Origin::Cache, Origin::Cache, Origin::Compiled]);
+}
+
+#[tokio::test]
+async fn signing_a_component_again_asks_for_no_new_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (verified(&small(10)), kit::verified_again(&small(10)));
+    assert_ne!(one.digest(), other.digest());
+    engine(dir.path(), "key").load(one).await.unwrap();
+    let loaded = engine(dir.path(), "key").load(other).await.unwrap();
+    assert_eq!(loaded.origin(), Origin::Cache);
+}
+
+#[tokio::test]
 async fn the_cache_of_another_host_is_not_run() {
     let dir = tempfile::tempdir().unwrap();
     load(&engine(dir.path(), "theirs"), &small(4)).await;

@@ -4,6 +4,7 @@ mod answers;
 mod bounds;
 mod canaries;
 mod codes;
+mod elsewhere;
 mod encoded;
 mod interfaces;
 mod kit;

@@ -4,36 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::{CAPACITY, CROWD, PLACES, STAY_MS, STREAM_MIB, TIMES_CAPACITY};
-use crate::bench::{
-    figure::{Figure, median},
-    load::Round,
-};
-
-/// The rounds of one side; the middle one speaks for all.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Rounds(Vec<Round>);
-
-impl Rounds {
-    pub(super) fn push(&mut self, round: Round) {
-        self.0.push(round);
-    }
-
-    fn rate(&self) -> f64 {
-        self.median(|round| round.per_second)
-    }
-
-    fn p50_us(&self) -> f64 {
-        self.median(|round| round.p50.as_secs_f64() * 1e6)
-    }
-
-    fn p99_us(&self) -> f64 {
-        self.median(|round| round.p99.as_secs_f64() * 1e6)
-    }
-
-    fn median(&self, value: fn(&Round) -> f64) -> f64 {
-        median(&self.0.iter().map(value).collect::<Vec<_>>())
-    }
-}
+use crate::bench::{figure::Figure, rounds::Rounds};
 
 /// Of the rate of one actor: what wasmCloud 1.9.2 measured was 0.41.
 const CHAIN_GOAL: f64 = 0.8;
