@@ -60,7 +60,8 @@ impl Two {
         let (file, address) = (self.path("hello.wasm"), free_address().to_string());
         let flags = ["--addr", &address, "--data-dir", &data, "--trust", &trust];
         let all = [&["run", &file, "--no-compiler"], &flags[..], more].concat();
-        (address, all.into_iter().map(str::to_owned).collect())
+        let all = all.into_iter().map(str::to_owned).collect();
+        (address, all)
     }
 
     async fn refused(&self, compilers: &[&KeyPair], more: &[&str]) -> String {

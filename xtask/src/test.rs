@@ -71,8 +71,14 @@ pub(crate) enum Profile {
 
 /// How `docs/guide-small-hosts.md` tells people to build it.
 const EDGE: [&str; 8] = [
-    "--package", "wattle", "--bin", "wattle", "--profile=edge", "--no-default-features",
-    "--features", "edge",
+    "--package",
+    "wattle",
+    "--bin",
+    "wattle",
+    "--profile=edge",
+    "--no-default-features",
+    "--features",
+    "edge",
 ];
 
 /// Builds the binary `wattle` and says where it is.

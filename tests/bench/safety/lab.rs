@@ -159,7 +159,9 @@ where
         }
         let call = function.call_async(&mut store, params);
         let result = match self.has(Feature::Deadline) {
-            true => timeout_at(Instant::now() + WITHIN, call).await.map_err(wasmtime::Error::new)?,
+            true => {
+                timeout_at(Instant::now() + WITHIN, call).await.map_err(wasmtime::Error::new)?
+            }
             false => call.await,
         };
         if !self.has(Feature::FreshInstance) {

@@ -5,9 +5,7 @@ use std::str::FromStr;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use toml::value::Datetime;
-use wattle_types::nkey::{
-    CompilerKey, ControllerKey, IssuerKey, ModuleKey, NkeyError, PublicKey,
-};
+use wattle_types::nkey::{CompilerKey, ControllerKey, IssuerKey, ModuleKey, NkeyError, PublicKey};
 
 use super::{Controller, Issuer, Term, TrustPolicy};
 use crate::claims::REV_MAX;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use wattle_lattice::call::NotBegun;
+use wattle_lattice::call::{CallReply, NotBegun};
 use wattle_types::{PublicKey, Role};
 
 use super::*;

@@ -44,9 +44,11 @@ fn config(dir: &Path, component: Vec<u8>, issuer: &KeyPair) -> StandaloneConfig 
     StandaloneConfig {
         addr: "127.0.0.1:0".parse().unwrap(),
         component: Bytes::from(component),
+        file: None,
         name: "my component.v1".to_owned(),
         trust: TrustPolicy::try_from(&trust).unwrap(),
         data_dir: dir.to_owned(),
+        code: wattle_host::code::CodeConfig::default(),
         config: BTreeMap::from([("greeting".to_owned(), "hi".to_owned())]),
         outbound: Vec::new(),
     }
