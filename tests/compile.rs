@@ -21,10 +21,9 @@ use wattle_types::Role;
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// An engine as a host has it, but for these bounds. Without a cache: every load compiles.
-fn engine(compile: CompileConfig) -> Engine {
-    let compiler =
+fn engine(mut compile: CompileConfig) -> Engine {
+    compile.compiler =
         Compiler::Child { program: binary().to_owned(), args: vec!["compile-server".to_owned()] };
-    let compile = CompileConfig { compiler, ..compile };
     Engine::new(EngineConfig { permits: 4, compile, ..EngineConfig::default() })
         .expect("an engine for four calls can be made")
 }

@@ -153,8 +153,10 @@ fn noticed(before: Noticed, during: Noticed, what: &str) -> Vec<String> {
     let factor = FACTOR[usize::from(4 <= processors)];
     let mut complaints = Vec::new();
     if before.p99 * factor < during.p99 {
+        let (windows, undisturbed) = during.windows;
         complaints.push(format!(
-            "beside {what} the neighbour's slowest hundredth took {:?}, alone {:?} ({during:?})",
+            "beside {what} the neighbour's slowest hundredth took {:?}, alone {:?}; of {windows} \
+             windows other programs left {undisturbed} alone",
             during.p99, before.p99
         ));
     }

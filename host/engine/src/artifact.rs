@@ -28,11 +28,11 @@ impl Artifact {
         Ok(Self(made))
     }
 
-    /// How long it is.
+    /// How long it is, in bytes.
     ///
     /// # Errors
     /// What the system says.
-    pub fn len(&self) -> io::Result<u64> {
+    pub fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 

@@ -125,7 +125,7 @@ impl Cache {
 
     /// Keeps `artifact`. Whoever renames last wins; both are right.
     pub(crate) fn store(&self, key: Key, artifact: &Artifact) -> io::Result<()> {
-        self.make_room(artifact.len()?)?;
+        self.make_room(artifact.size()?)?;
         let mut file = self.begin()?;
         io::copy(&mut artifact.read()?, &mut file)?;
         // Over what was written, not over what was meant.

@@ -61,8 +61,9 @@ enum Stream {
     /// On its way into a guest, as a `stream` or a `future`: which of them is known when it is
     /// lowered, and then it is taken.
     Body(Mutex<Option<Body>>),
-    /// As a guest gave it away.
-    Stream(StreamAny, Element),
+    /// A `stream`, as a guest gave it away.
+    Guest(StreamAny, Element),
+    /// A `future`, likewise.
     Future(FutureAny, Element),
 }
 
@@ -104,7 +105,7 @@ impl Values {
                 let stream = store.as_context_mut().data_mut().table.delete(stream)?;
                 Ok(stream::into_body(stream))
             }
-            Stream::Stream(stream, element) => flow::of_stream(&mut store, element, stream),
+            Stream::Guest(stream, element) => flow::of_stream(&mut store, element, stream),
             Stream::Future(future, element) => flow::of_future(&mut store, element, future),
             Stream::Body(_) => bail!("a stream leaves before it arrived"),
         });

@@ -92,7 +92,7 @@ impl Feature {
 }
 
 /// wasmtime's errors are of a kind of their own.
-fn told(error: wasmtime::Error) -> anyhow::Error {
+fn told(error: &wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }
 
@@ -123,7 +123,7 @@ where
         space: AddressSpace,
         without: Option<Feature>,
     ) -> Result<Self> {
-        Self::made(component, function, space, without).map_err(told)
+        Self::made(component, function, space, without).map_err(|error| told(&error))
     }
 
     fn made(
@@ -141,7 +141,7 @@ where
 
     /// Makes an instance, calls its function, and drops it.
     pub(crate) async fn call(&mut self, params: P) -> Result<R> {
-        self.called(params).await.map_err(told)
+        self.called(params).await.map_err(|error| told(&error))
     }
 
     async fn called(&mut self, params: P) -> wasmtime::Result<R> {

@@ -146,10 +146,10 @@ pub(super) enum Outlook {
 
 impl Board {
     /// Gives the call back if the instance has ended.
-    pub(super) fn put(&self, errand: Errand) -> Result<u64, Errand> {
+    pub(super) fn put(&self, errand: Errand) -> Result<u64, Box<Errand>> {
         let mut posted = self.posted();
         if posted.ended {
-            return Err(errand);
+            return Err(Box::new(errand));
         }
         let id = posted.next;
         posted.next += 1;

@@ -79,7 +79,7 @@ impl Crew {
             match worker.give(errand) {
                 Ok(watch) => return watch,
                 // It has just come to a bad end.
-                Err(back) => errand = back,
+                Err(back) => errand = *back,
             }
         }
     }
@@ -165,7 +165,7 @@ impl Worker {
     }
 
     /// Brings the call for which a place was taken, unless the instance has ended.
-    fn give(&self, errand: Errand) -> Result<Watch, Errand> {
+    fn give(&self, errand: Errand) -> Result<Watch, Box<Errand>> {
         let ongoing = errand.ongoing.clone();
         let id = self.board.put(errand)?;
         // If the task has just ended, the board is cleared after this.

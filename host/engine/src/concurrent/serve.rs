@@ -22,7 +22,6 @@ use crate::usage::Gone;
 pub(super) async fn run(hire: &mut Hire, first: u64, seat: &mut Seat) -> wasmtime::Result<Gone> {
     let turn = seat.turn.clone();
     let (store, live, tally) = seat.live(hire.loaded.linked()).await?;
-    let live = &*live;
     store
         .run_concurrent(async |accessor| {
             let calls = FuturesUnordered::new();

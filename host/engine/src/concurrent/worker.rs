@@ -144,9 +144,8 @@ struct Settled {
 
 impl Drop for Settled {
     fn drop(&mut self) {
-        match self.crew.upgrade() {
-            Some(crew) => crew.dismiss(&self.worker),
-            None => {}
+        if let Some(crew) = self.crew.upgrade() {
+            crew.dismiss(&self.worker);
         }
         for errand in self.worker.board.clear() {
             let reason = "the task of an instance ended".to_owned();

@@ -135,7 +135,7 @@ impl<'c, 'm> Lifting<'c, 'm> {
             InterfaceType::Float64 => self.out.f64(f64::from_bits(next(src)?.get_f64())),
             InterfaceType::Char => self.out.char(char::try_from(next(src)?.get_u32())?),
             InterfaceType::Own(_) | InterfaceType::Stream(_) | InterfaceType::Future(_) => {
-                self.stream(ty, *next(src)?)?
+                self.stream(ty, *next(src)?)?;
             }
             InterfaceType::String => {
                 let (pointer, len) = (next(src)?.get_u32(), next(src)?.get_u32());
@@ -202,7 +202,7 @@ impl<'c, 'm> Lifting<'c, 'm> {
             InterfaceType::Float64 => self.out.f64(f64::from_le_bytes(self.array(at)?)),
             InterfaceType::Char => self.out.char(char::try_from(self.u32(at)?)?),
             InterfaceType::Own(_) | InterfaceType::Stream(_) | InterfaceType::Future(_) => {
-                self.stream(ty, ValRaw::u32(self.u32(at)?))?
+                self.stream(ty, ValRaw::u32(self.u32(at)?))?;
             }
             InterfaceType::String => {
                 let (pointer, len) = (self.u32(at)?, self.u32(at + 4)?);
@@ -350,7 +350,7 @@ impl<'c, 'm> Lifting<'c, 'm> {
         let stream = match ty {
             InterfaceType::Stream(of) => {
                 let element = element(types, types[types[of].ty].payload)?;
-                Stream::Stream(StreamAny::linear_lift_from_flat(self.cx, ty, &handle)?, element)
+                Stream::Guest(StreamAny::linear_lift_from_flat(self.cx, ty, &handle)?, element)
             }
             InterfaceType::Future(of) => {
                 let element = element(types, types[types[of].ty].payload)?;

@@ -163,7 +163,7 @@ async fn an_answer_that_is_cut_short_never_looks_complete() {
 async fn a_call_that_spins_ends_at_its_deadline_and_takes_its_instance_with_it() {
     let limits = SpecLimits { execution_ms_max: Some(300), ..SpecLimits::default() };
     for instances in [InstancePolicy::Fresh, together(4)] {
-        let actor = Setup { instances, ..Setup::limited(limits.clone()) }.run("modern").await;
+        let actor = Setup { instances, ..Setup::limited(limits) }.run("modern").await;
         let error = get(&actor, "/spin").await.unwrap_err();
         assert_eq!(error, CallError::DeadlineExceeded { begun: true });
         assert_eq!(ok(&actor, "/count").await, "1");
