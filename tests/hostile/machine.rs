@@ -71,10 +71,11 @@ mod tests {
     #[test]
     fn what_we_do_ourselves_is_not_what_others_do() {
         let (before, spent, start) = (ours(), Spent::now(), Instant::now());
-        while ours() < before + 20 {
+        while ours() < before + 50 {
             assert!(start.elapsed() < Duration::from_secs(20), "this process uses no time");
         }
         let after = Spent::now();
-        assert!(after.others - spent.others + 20 <= after.all - spent.all, "{spent:?} {after:?}");
+        // The kernel counts all and each by different clocks, so that some ticks may be missing.
+        assert!(after.others - spent.others + 40 <= after.all - spent.all, "{spent:?} {after:?}");
     }
 }

@@ -12,6 +12,7 @@ use wattle_types::{ActorId, InstancePolicy, Load, UsageReport};
 use crate::call::CallError;
 use crate::concurrent::Crew;
 use crate::grant::ActorLimits;
+use crate::lane::{Driver, Pace, Turn};
 use crate::limits::{QUEUE_WAIT, RETRY_AFTER};
 use crate::load::Loaded;
 use crate::permits::{Permit, Permits};
@@ -73,6 +74,7 @@ pub(crate) struct Core {
     pub(crate) limits: ActorLimits,
     pub(crate) allowance: Allowance,
     pub(crate) usage: Arc<Usage>,
+    pub(crate) pace: Arc<Pace>,
     /// Calls of this actor.
     pub(crate) permits: Arc<Permits>,
     /// Requests this actor has under way.
@@ -117,6 +119,7 @@ impl Actor {
             log: config.log,
             allowance: Allowance::new(limits.log_bytes_per_second),
             usage: Arc::default(),
+            pace: Arc::default(),
             permits: Permits::new(config.count.saturating_mul(limits.concurrency)),
             outgoing: Permits::new(limits.outgoing_max),
             limits,
@@ -137,7 +140,8 @@ impl Actor {
         self.core.permits.resize(count.saturating_mul(self.core.limits.concurrency));
     }
 
-    /// Calls of this actor that are running.
+    /// Calls of this actor that are running; one that takes several places of the pool counts as that
+    /// many.
     pub fn in_flight(&self) -> u32 {
         self.core.permits.taken()
     }
@@ -160,6 +164,16 @@ impl Actor {
         self.crew.clear();
     }
 
+    /// For the calls of one instance.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn::new(self.core.usage.clone())
+    }
+
+    pub(crate) fn driver(&self, turn: Turn, deadline: Option<Instant>) -> Driver {
+        let lane = self.loaded.engine.lane.clone();
+        Driver { lane, turn, pace: self.core.pace.clone(), deadline }
+    }
+
     /// A permit of the actor and one of the host: for a call from outside after a short wait, for
     /// one made by a call at once or not at all.
     ///
@@ -179,13 +193,14 @@ impl Actor {
 
     async fn permit(&self, ctx: &CallContext) -> Result<(Permit, Permit), CallError> {
         let engine = &self.loaded.engine;
+        let slots = self.loaded.linked().slots;
         let (actor, host) = if ctx.hop == 0 {
             let until = ctx.deadline.min(Instant::now() + QUEUE_WAIT);
-            let actor = self.core.permits.wait(until).await.ok_or(overloaded("actor"))?;
-            (actor, engine.permits.wait(until).await.ok_or(overloaded("host"))?)
+            let actor = self.core.permits.wait(slots, until).await.ok_or(overloaded("actor"))?;
+            (actor, engine.permits.wait(slots, until).await.ok_or(overloaded("host"))?)
         } else {
-            let actor = self.core.permits.take().ok_or(overloaded("actor"))?;
-            (actor, engine.nested.take().ok_or(overloaded("host"))?)
+            let actor = self.core.permits.take(slots).ok_or(overloaded("actor"))?;
+            (actor, engine.nested.take(slots).ok_or(overloaded("host"))?)
         };
         Ok((actor, host))
     }

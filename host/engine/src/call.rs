@@ -6,9 +6,9 @@
 //! drops the answer ends the call. *Errors*: [`CallError`].
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -26,6 +26,7 @@ use wattle_capability::{Body, CallContext};
 use crate::actor::{Actor, Admitted};
 use crate::concurrent::Watch;
 use crate::import::{self, Unanswered};
+use crate::lane::{Driver, Undriven};
 use crate::limits::RETRY_AFTER;
 use crate::outgoing::into_guest;
 use crate::packed::Misfit;
@@ -144,6 +145,15 @@ impl CallError {
     pub const RETRY_AFTER: Duration = RETRY_AFTER;
 }
 
+impl From<Undriven> for CallError {
+    fn from(error: Undriven) -> Self {
+        match error {
+            Undriven::Late => Self::DeadlineExceeded { begun: true },
+            Undriven::Panicked(error) => Self::Internal { reason: error.to_string() },
+        }
+    }
+}
+
 impl Actor {
     /// Answers one HTTP request.
     ///
@@ -183,13 +193,14 @@ impl Actor {
         let request = http.new_incoming_request(scheme, request).map_err(bad_request)?;
         let response = http.new_response_outparam(head).map_err(bad_request)?;
 
-        let running =
-            Running::start(call.drive(async move |store: &mut Store<State>, live: &Live| {
-                let proxy = live.proxy.as_ref().expect("whoever exports HTTP has a proxy");
-                proxy.wasi_http_incoming_handler().call_handle(store, request, response).await
-            }));
-        match answered.await {
-            Ok(Ok(response)) => Ok(Reply::of(response, running, expected)),
+        let driver = call.driver();
+        let called = call.drive(async move |store: &mut Store<State>, live: &Live| {
+            let proxy = live.proxy.as_ref().expect("whoever exports HTTP has a proxy");
+            proxy.wasi_http_incoming_handler().call_handle(store, request, response).await
+        });
+        let mut running = Running::start(async move { driver.drive(called).await? });
+        match running.unless_failed(answered).await? {
+            Ok(Ok(response)) => Reply::of(response, running, expected),
             Ok(Err(code)) => Err(CallError::Answered { error: code.to_string() }),
             // The store is gone, and with it the guest's chance to answer.
             Err(_) => Err(running.ended().await.err().unwrap_or(CallError::NoAnswer)),
@@ -227,6 +238,12 @@ impl Call {
         Self { seat, admitted, actor: actor.clone(), ongoing }
     }
 
+    /// What is to drive it. Every call of an actor goes through [`Driver::drive`]; only benchmarks,
+    /// whose guests are never slow, leave it out.
+    pub(crate) fn driver(&self) -> Driver {
+        self.actor.driver(self.seat.turn.clone(), Some(self.ongoing.ctx.deadline))
+    }
+
     /// Runs `work` in an instance, to its end or the deadline, and then gives everything back. The
     /// deadline covers making the instance too: that runs guest code.
     pub(crate) async fn drive<T>(
@@ -255,7 +272,10 @@ impl Call {
         }
         let ongoing = fate.0.take();
         match &outcome {
-            Ok(_) => admitted.done(),
+            Ok(_) => {
+                admitted.done();
+                seat.store.data_mut().cut_unfinished();
+            }
             Err(error) => {
                 admitted.failed(error, cause.as_ref());
                 seat.retire(Gone::after(error));
@@ -309,39 +329,68 @@ pub(crate) fn classify(error: &wasmtime::Error, state: &State) -> CallError {
 /// What writes an answer. Dropping it ends the call.
 pub(crate) enum Running {
     /// A task for this call alone.
-    Task { task: JoinHandle<Result<(), CallError>>, ends_with_us: bool },
+    Task {
+        task: JoinHandle<Result<(), CallError>>,
+        ended: Option<Result<(), CallError>>,
+        ends_with_us: bool,
+    },
     /// An instance of WASI 0.3.
     Worker { watch: Watch, deadline: Option<Pin<Box<Sleep>>> },
 }
 
 impl Running {
     fn start(call: impl Future<Output = Result<(), CallError>> + Send + 'static) -> Self {
-        Self::Task { task: tokio::spawn(call.in_current_span()), ends_with_us: true }
+        let task = tokio::spawn(call.in_current_span());
+        Self::Task { task, ended: None, ends_with_us: true }
     }
 
     pub(crate) fn worker(watch: Watch) -> Self {
         Self::Worker { watch, deadline: None }
     }
 
-    /// How it ended, once it has. Not to be polled again after that.
+    /// How it ended, once it has.
     pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         match self {
-            Self::Task { task, .. } => Pin::new(task).poll(cx).map(|joined| {
+            Self::Task { ended: Some(ended), .. } => Poll::Ready(ended.clone()),
+            Self::Task { task, ended, .. } => {
+                let joined = ready!(Pin::new(task).poll(cx));
                 let panicked = |error: JoinError| CallError::Internal { reason: error.to_string() };
-                joined.map_err(panicked).flatten()
-            }),
+                Poll::Ready(ended.insert(joined.map_err(panicked).flatten()).clone())
+            }
             // A stream in there ends only with what wrote it, or with its store; and who ends a
             // store says before that what failed.
             Self::Worker { watch, .. } => Poll::Ready(watch.outcome()),
         }
     }
 
-    /// Ready when no more of the answer is to be waited for. A task is ended by its deadline, and
-    /// its stream with it; an instance that others share goes on.
-    pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Self::Worker { watch, deadline } = self else { return Poll::Pending };
-        let at = watch.deadline();
-        deadline.get_or_insert_with(|| Box::pin(sleep_until(at))).as_mut().poll(cx)
+    /// Ready when no more of the answer is to be waited for. What the guest wrote before may still be
+    /// read, and its stream may not have ended yet: who is late waits in the slow lane for that, and
+    /// an instance that others share goes on.
+    pub(crate) fn poll_failed(&mut self, cx: &mut Context<'_>) -> Poll<CallError> {
+        match self {
+            Self::Task { .. } => match ready!(self.poll_ended(cx)) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(error),
+            },
+            Self::Worker { watch, deadline } => {
+                let at = watch.deadline();
+                let passed = deadline.get_or_insert_with(|| Box::pin(sleep_until(at)));
+                passed.as_mut().poll(cx).map(|()| CallError::DeadlineExceeded { begun: true })
+            }
+        }
+    }
+
+    /// Waits for an answer that the call is to give.
+    pub(crate) async fn unless_failed<T>(
+        &mut self,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, CallError> {
+        let mut answer = pin!(answer);
+        poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+            Poll::Pending => self.poll_failed(cx).map(Err),
+        })
+        .await
     }
 
     async fn ended(mut self) -> Result<(), CallError> {
@@ -360,7 +409,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Self::Task { task, ends_with_us: true } = self {
+        if let Self::Task { task, ends_with_us: true, .. } = self {
             task.abort();
         }
     }

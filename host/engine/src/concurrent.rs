@@ -51,12 +51,13 @@ impl Actor {
         let request = request.map(|body| body.map_err(|error| into_guest(&error)).boxed_unsync());
         let request = absolute(request)?;
         let (answer, answered) = oneshot::channel();
-        let mut watch = self.hand_over(ctx, Work::Http(request), Answer::Http(answer)).await?;
-        let response = answered.await.unwrap_or_else(|_| Err(lost()));
+        let watch = self.hand_over(ctx, Work::Http(request), Answer::Http(answer)).await?;
+        let mut running = Running::worker(watch);
+        let response = running.unless_failed(answered).await?.unwrap_or_else(|_| Err(lost()));
         if response.is_err() {
-            watch.let_go();
+            running.let_go();
         }
-        Ok(Reply::of(response?, Running::worker(watch), expected))
+        Reply::of(response?, running, expected)
     }
 
     /// As [`Actor::invoke`], for a component of WASI 0.3.

@@ -20,8 +20,8 @@ pub struct EngineConfig {
     /// Instances that may wait for their next call, over all actors that reuse theirs. Each keeps a
     /// slot of the pool and the memory it has grown to.
     pub idle_instances: u32,
-    /// Calls beyond their second epoch tick that may be on a processor at once.
-    pub slow_permits: usize,
+    /// Calls beyond their first tick of processor time that may be on a processor at once.
+    pub slow_threads: usize,
     /// Who compiles, and what that may take.
     pub compile: CompileConfig,
     /// A component file larger than this is not compiled, in bytes.
@@ -41,7 +41,7 @@ impl Default for EngineConfig {
             permits: limits::PERMITS_DEFAULT,
             nested_permits: limits::NESTED_PERMITS_DEFAULT,
             idle_instances: limits::IDLE_INSTANCES_DEFAULT,
-            slow_permits: all_but_one,
+            slow_threads: all_but_one,
             compile: CompileConfig::default(),
             component_bytes_max: limits::COMPONENT_BYTES_MAX,
             cache: None,

@@ -45,6 +45,8 @@ pub enum EngineError {
     Link(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("could not start the thread that counts epochs")]
     Ticker(#[source] io::Error),
+    #[error("could not start the threads of the slow lane")]
+    SlowLane(#[source] io::Error),
     #[error("could not start the process that starts compilers")]
     Compilers(#[source] io::Error),
     #[error(transparent)]
@@ -84,7 +86,7 @@ impl Engine {
         let shared = Shared {
             runtimes,
             loader: Loader::new(cache, config.component_bytes_max, compilers),
-            lane: Lane::new(config.slow_permits.max(1)),
+            lane: Lane::new(config.slow_threads.max(1)).map_err(EngineError::SlowLane)?,
             permits: Permits::new(config.permits),
             nested: Permits::new(config.nested_permits),
             idle: Permits::new(config.idle_instances),

@@ -1,15 +1,18 @@
 //! A call of one function of an actor, by name.
 //!
-//! Runs on the task of whoever asks, from the first instruction to the last: a call within a
-//! process is a function and not a message. Dropping the future ends the call.
+//! Runs on the task of whoever asks, from the first instruction to the last, unless it turns out to
+//! be slow: a call within a process is a function and not a message. Dropping the future ends the call.
 
 use tokio::time::Instant;
+use wasmtime::Store;
 use wattle_capability::{CallContext, Invocation, Returned};
 
 use crate::actor::Actor;
 use crate::call::{Call, CallError};
 use crate::packed::{self, Values};
 use crate::profile::Wasi;
+use crate::seat::Live;
+use crate::state::State;
 
 impl Actor {
     /// Calls one function.
@@ -44,7 +47,8 @@ impl Actor {
             |error: wasmtime::Error| CallError::BadArguments { reason: error.to_string() };
         let table = &mut call.seat.store.data_mut().table;
         let args = Values::arrive(args, streams, export.streams, table).map_err(too_many)?;
-        call.drive(async |store, live| {
+        let driver = call.driver();
+        let called = call.drive(async move |store: &mut Store<State>, live: &Live| {
             let func = live
                 .instance
                 .get_func(&mut *store, export.index)
@@ -52,7 +56,7 @@ impl Actor {
             let answer = packed::call(&mut *store, func, args).await?;
             let (result, streams) = answer.leave(store)?;
             Ok(Returned { result, streams })
-        })
-        .await
+        });
+        driver.drive(called).await?
     }
 }

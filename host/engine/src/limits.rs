@@ -118,6 +118,17 @@ pub const STACK_WITH_HOST_BYTES: usize = 2 << 20;
 /// How often a running guest is looked at.
 pub const TICK: Duration = Duration::from_millis(10);
 
+/// How long the calls of an actor begin in the slow lane after one that used more than a tick.
+pub const SLOW_FOR: Duration = Duration::from_secs(10);
+
+/// By how much the threads of the slow lane stand behind all others of the host: a tenth of their
+/// share. The lowest priority there is would starve slow guests beside any busy program.
+pub const SLOW_NICE: i32 = 10;
+
+/// What one slot of the pool has of each; a component that needs more takes several slots.
+pub const SLOT_MEMORIES: u32 = 2;
+pub const SLOT_TABLES: u32 = 4;
+
 /// Memory and stack that a slot keeps for its next user instead of giving it back; half the cost
 /// of an instance. Never given back, so `permits × this` is what a busy host grows to.
 pub const KEEP_MEMORY_BYTES: usize = 2 << 20;

@@ -18,6 +18,7 @@ use wattle_value::{FuncType, Limits, Signatures, check_args};
 
 use crate::bindings::told::ToldIndices;
 use crate::call::CallError;
+use crate::limits::{SLOT_MEMORIES, SLOT_TABLES};
 use crate::profile::Wasi;
 use crate::runtime::Runtime;
 use crate::shape::Shape;
@@ -36,6 +37,8 @@ pub(crate) struct Linked {
     pub(crate) signatures: Signatures,
     /// What its links must lead to.
     pub(crate) linkable: Signatures,
+    /// Places of the pool that an instance takes.
+    pub(crate) slots: u32,
     /// The first import that leaves the host and keeps all of its store waiting meanwhile. An
     /// instance of a component with such an import runs one call at a time.
     pub(crate) blocks: Option<String>,
@@ -130,7 +133,19 @@ impl Linked {
             false => None,
         };
         let blocks = blocks(shape, &linkable);
-        Ok(Self { runtime, pre, blocks, service, proxy, told, signatures, linkable, exports })
+        let slots = slots(component);
+        Ok(Self {
+            runtime,
+            pre,
+            slots,
+            blocks,
+            service,
+            proxy,
+            told,
+            signatures,
+            linkable,
+            exports,
+        })
     }
 
     pub(crate) fn wasi(&self) -> Wasi {
@@ -183,6 +198,15 @@ const BLOCKING: [&str; 5] = [
     "wasmcloud:messaging/consumer",
     "wasmcloud:secrets/",
 ];
+
+/// Admission counts what an instance takes of the pool, so that no actor uses up what the calls of
+/// others have permits for.
+fn slots(component: &Component) -> u32 {
+    // Unknown for a component that imports core modules, which no host has.
+    let Some(needed) = component.resources_required() else { return 1 };
+    let memories = needed.num_memories.div_ceil(SLOT_MEMORIES);
+    memories.max(needed.num_tables.div_ceil(SLOT_TABLES)).max(1)
+}
 
 fn blocks(shape: &Shape, linkable: &Signatures) -> Option<String> {
     let of_host = |name: &&String| BLOCKING.iter().any(|blocking| name.starts_with(blocking));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wasmtime::Store;
 use wasmtime::component::Linker;
 use wattle_capability::messaging::Bounded;
 use wattle_capability::{CallContext, Invocation, Message, Messaging, MessagingError};
@@ -13,6 +14,7 @@ use crate::bindings::wasmcloud::messaging::consumer;
 use crate::bindings::wasmcloud::messaging::types::{self, BrokerMessage};
 use crate::call::{Call, CallError};
 use crate::profile::Wasi;
+use crate::seat::Live;
 use crate::state::{HasView, State, View};
 
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -49,11 +51,12 @@ impl Actor {
         let admitted = self.admit(&ctx).await?;
         let message = into_guest(message);
         let call = Call::new(self, ctx, admitted);
-        call.drive(async |store, live| {
+        let driver = call.driver();
+        let told = call.drive(async move |store: &mut Store<State>, live: &Live| {
             let told = live.told.as_ref().expect("whoever exports a handler has it");
             told.wasmcloud_messaging_handler().call_handle_message(store, &message).await
-        })
-        .await
+        });
+        driver.drive(told).await?
     }
 }
 

@@ -27,7 +27,7 @@ impl WasiHttpHooks for Acting {
         options: Option<RequestOptions>,
         _processed: Io,
     ) -> Box<dyn Future<Output = Answer> + Send> {
-        let permit = self.actor.outgoing.take();
+        let permit = self.actor.outgoing.take(1);
         let (actor, ongoing) = (self.actor.clone(), self.ongoing.clone());
         let (wait, end) = (actor.limits.outgoing_wait, ongoing.ctx.deadline);
         let waits = Waits::new(options.as_ref(), wait, Instant::now(), end);

@@ -26,9 +26,12 @@ pub struct Permits {
     surplus: AtomicU32,
 }
 
-/// One permit; given back when dropped.
+/// One permit, or as many as one call needs; given back when dropped.
 #[derive(Debug)]
-pub struct Permit(Arc<Permits>);
+pub struct Permit {
+    of: Arc<Permits>,
+    count: u32,
+}
 
 /// A place in the line; given back when dropped.
 struct Place<'a>(&'a Permits);
@@ -44,29 +47,31 @@ impl Permits {
         })
     }
 
-    /// A permit, or at once none.
-    pub fn take(self: &Arc<Self>) -> Option<Permit> {
-        match self.free.try_acquire() {
+    /// `count` permits, or at once none. Whoever needs more than there are gets all of them.
+    pub fn take(self: &Arc<Self>, count: u32) -> Option<Permit> {
+        let count = self.at_most(count);
+        match self.free.try_acquire_many(count) {
             Ok(permit) => {
                 permit.forget();
-                Some(self.out())
+                Some(self.out(count))
             }
             Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => None,
         }
     }
 
-    /// A permit, if one is free by `until`; at once none if as many wait already as there are
-    /// permits: by then that many calls have to end first.
+    /// As [`take`](Self::take), if they are free by `until`; at once none if as many wait already as
+    /// there are permits: by then that many calls have to end first.
     ///
-    /// May be dropped at any time; the place in the line and the permit go to the next.
-    pub async fn wait(self: &Arc<Self>, until: Instant) -> Option<Permit> {
-        if let Some(permit) = self.take() {
+    /// May be dropped at any time; the place in the line and the permits go to the next.
+    pub async fn wait(self: &Arc<Self>, count: u32, until: Instant) -> Option<Permit> {
+        if let Some(permit) = self.take(count) {
             return Some(permit);
         }
         let _place = self.line_up()?;
-        let permit = timeout_at(until, self.free.acquire()).await.ok()?.ok()?;
+        let count = self.at_most(count);
+        let permit = timeout_at(until, self.free.acquire_many(count)).await.ok()?.ok()?;
         permit.forget();
-        Some(self.out())
+        Some(self.out(count))
     }
 
     /// Changes how many there are. Permits that are out stay out.
@@ -89,14 +94,19 @@ impl Permits {
         self.taken.load(Ordering::Relaxed)
     }
 
+    fn at_most(&self, count: u32) -> u32 {
+        // Of none there is none to be had.
+        count.min(self.limit().max(1))
+    }
+
     /// Calls that stand in line.
     pub fn waiting(&self) -> u32 {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    fn out(self: &Arc<Self>) -> Permit {
-        self.taken.fetch_add(1, Ordering::Relaxed);
-        Permit(self.clone())
+    fn out(self: &Arc<Self>, count: u32) -> Permit {
+        self.taken.fetch_add(count, Ordering::Relaxed);
+        Permit { of: self.clone(), count }
     }
 
     fn line_up(&self) -> Option<Place<'_>> {
@@ -123,8 +133,8 @@ impl Permits {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
-        self.0.one_more();
+        self.of.taken.fetch_sub(self.count, Ordering::Relaxed);
+        (0..self.count).for_each(|_| self.of.one_more());
     }
 }
 
@@ -148,26 +158,40 @@ mod tests {
     #[test]
     fn a_permit_comes_back_when_its_call_ends() {
         let permits = Permits::new(1);
-        let held = permits.take().unwrap();
-        assert!(permits.take().is_none());
+        let held = permits.take(1).unwrap();
+        assert!(permits.take(1).is_none());
         drop(held);
-        assert!(permits.take().is_some());
+        assert!(permits.take(1).is_some());
     }
 
     #[test]
     fn fewer_permits_refuse_new_calls_and_leave_running_ones_alone() {
         let permits = Permits::new(2);
-        let (first, second) = (permits.take().unwrap(), permits.take().unwrap());
+        let (first, second) = (permits.take(1).unwrap(), permits.take(1).unwrap());
         permits.resize(1);
         drop(first);
-        assert!(permits.take().is_none());
+        assert!(permits.take(1).is_none());
         permits.resize(2);
-        let third = permits.take();
+        let third = permits.take(1);
         assert!(third.is_some());
         drop((second, third));
         assert_eq!(permits.taken(), 0);
-        let all: Vec<_> = std::iter::from_fn(|| permits.take()).collect();
+        let all: Vec<_> = std::iter::from_fn(|| permits.take(1)).collect();
         assert_eq!(all.len(), 2);
+    }
+
+    #[test]
+    fn who_needs_many_gets_them_together_and_never_more_than_there_are() {
+        let permits = Permits::new(3);
+        let one = permits.take(1);
+        assert!(permits.take(3).is_none());
+        let two = permits.take(2).unwrap();
+        assert_eq!(permits.taken(), 3);
+        drop((one, two));
+        let all = permits.take(16);
+        assert!(all.is_some() && permits.take(1).is_none());
+        drop(all);
+        assert_eq!(permits.taken(), 0);
     }
 
     #[test]
@@ -179,7 +203,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..10_000 {
-                        let permit = permits.take();
+                        let permit = permits.take(1);
                         if permit.is_some() {
                             assert!(held.fetch_add(1, Ordering::SeqCst) < LIMIT);
                             held.fetch_sub(1, Ordering::SeqCst);
@@ -195,16 +219,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_gets_the_next_permit_and_whoever_comes_later_does_not() {
         let permits = Permits::new(1);
-        let held = permits.take().unwrap();
+        let held = permits.take(1).unwrap();
         let waiter = tokio::spawn({
             let permits = permits.clone();
-            async move { permits.wait(soon()).await }
+            async move { permits.wait(1, soon()).await }
         });
         while permits.waiting() == 0 {
             tokio::task::yield_now().await;
         }
         drop(held);
-        assert!(permits.take().is_none());
+        assert!(permits.take(1).is_none());
         assert!(waiter.await.unwrap().is_some());
         assert_eq!((permits.waiting(), permits.taken()), (0, 0));
     }
@@ -212,14 +236,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_line_is_as_long_as_there_are_permits_and_nobody_waits_longer_than_told() {
         let permits = Permits::new(2);
-        let _held = (permits.take(), permits.take());
+        let _held = (permits.take(1), permits.take(1));
         let start = Instant::now();
         let third = async {
             // The line is full, so the answer comes before any time has passed.
-            assert!(permits.wait(soon()).await.is_none());
+            assert!(permits.wait(1, soon()).await.is_none());
             assert_eq!(start.elapsed(), Duration::ZERO);
         };
-        let (first, second, ()) = tokio::join!(permits.wait(soon()), permits.wait(soon()), third);
+        let (first, second, ()) =
+            tokio::join!(permits.wait(1, soon()), permits.wait(1, soon()), third);
         assert!(first.is_none() && second.is_none());
         assert!(Duration::from_millis(100) <= start.elapsed());
         assert_eq!(permits.waiting(), 0);

@@ -164,10 +164,11 @@ pub(crate) fn pool(slots: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_stacks(slots)
-        // A Python component takes 14 core instances and 2 tables, a Rust one 4 and 2.
-        .total_core_instances(slots.saturating_mul(16))
-        .total_tables(slots.saturating_mul(4))
-        .total_memories(slots.saturating_mul(2))
+        // These cost nothing until they are used.
+        .total_core_instances(slots.saturating_mul(limits::INSTANCES_MAX as u32))
+        // A Rust or Python component takes one or two of each.
+        .total_tables(slots.saturating_mul(limits::SLOT_TABLES))
+        .total_memories(slots.saturating_mul(limits::SLOT_MEMORIES))
         .max_core_instances_per_component(limits::INSTANCES_MAX as u32)
         .max_tables_per_component(limits::TABLES_MAX as u32)
         .max_memories_per_component(limits::MEMORIES_MAX as u32)

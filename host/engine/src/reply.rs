@@ -60,15 +60,24 @@ enum Writing {
 }
 
 impl Reply {
+    /// # Errors
+    ///
+    /// The guest's status is none that an answer can have.
     pub(crate) fn of(
         response: http::Response<WasiBody>,
         running: Running,
         expected: Expected,
-    ) -> http::Response<Body> {
+    ) -> Result<http::Response<Body>, CallError> {
+        let status = response.status();
+        if status.is_informational() {
+            // After some of them a server believes that the connection speaks another protocol.
+            let error = format!("it set the status {}, which is none to end with", status.as_u16());
+            return Err(CallError::Answered { error });
+        }
         let expected = expected.len(&response);
-        response.map(|written| {
+        Ok(response.map(|written| {
             Self { written, running, state: Writing::Open, delivered: 0, expected }.boxed_unsync()
-        })
+        }))
     }
 
     /// Whether the reader has all there is to read.
@@ -88,9 +97,9 @@ impl http_body::Body for Reply {
         let this = &mut *self;
         if this.state == Writing::Open {
             let Poll::Ready(written) = Pin::new(&mut this.written).poll_frame(cx) else {
-                ready!(this.running.poll_overdue(cx));
+                let error = ready!(this.running.poll_failed(cx));
                 this.state = Writing::Over;
-                return Poll::Ready(Some(Err(BodyError::DeadlineExceeded)));
+                return Poll::Ready(Some(Err(cut(&error))));
             };
             match written {
                 Some(Ok(frame)) => {

@@ -24,6 +24,8 @@ use crate::usage::{Gone, Made};
 pub(crate) struct Seat {
     pub(crate) store: Store<State>,
     pub(crate) turn: Turn,
+    /// Places of the pool that it takes.
+    pub(crate) slots: u32,
     live: Option<Live>,
     tally: Tally,
     made: Made,
@@ -67,14 +69,16 @@ impl Seat {
         loaded: &Loaded,
         core: &Arc<Core>,
         ongoing: Arc<Ongoing>,
+        turn: Turn,
         serves: u32,
     ) -> Self {
         let engine = &loaded.linked().runtime.wasmtime;
         let mut store = state::store(engine, core.clone(), ongoing);
-        let turn = loaded.engine.lane.enter(&mut store, core.usage.clone());
+        turn.enter(&mut store);
         turn.begin(&mut store);
         let tally = Tally { served: 0, serves, resources_at_first: None };
-        Self { store, turn, live: None, tally, made: core.usage.made() }
+        let slots = loaded.linked().slots;
+        Self { store, turn, slots, live: None, tally, made: core.usage.made() }
     }
 
     /// Why it goes, for those who count.

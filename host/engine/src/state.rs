@@ -4,11 +4,13 @@
 //! sockets, nothing on standard input. Output is heard as log lines.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::{Arc, OnceLock};
 
 use wasmtime::component::{GuestTaskId, HasData, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::{HostOutgoingBody, StreamContext};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wattle_capability::CallContext;
 use wattle_capability::log::{Level, Source};
@@ -135,6 +137,18 @@ impl State {
     /// Resources that the host holds for the guest.
     pub(crate) fn resources(&mut self) -> usize {
         self.table.iter_mut().count()
+    }
+
+    /// Cuts what the guest has not written to its end, although its call is over. Nothing else
+    /// would: for whoever reads it, a body that goes with its store looks complete.
+    pub(crate) fn cut_unfinished(&mut self) {
+        for resource in self.table.iter_mut() {
+            if let Some(body) = resource.downcast_mut::<HostOutgoingBody>() {
+                // To abort is to take, and the table gives nothing away without its name.
+                let (empty, _) = HostOutgoingBody::new(StreamContext::Response, None, 1, 1);
+                mem::replace(body, empty).abort();
+            }
+        }
     }
 
     /// The name of the link by which calls of this interface leave; `path` is without a version.

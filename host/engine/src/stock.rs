@@ -46,7 +46,7 @@ impl Stock {
     /// A seat for a call: one that waits here, or a new one.
     pub(crate) fn take(&self, actor: &Actor, ongoing: &Arc<Ongoing>) -> Seat {
         let Some(reuse) = self.reuse else {
-            return Seat::new(&actor.loaded, &actor.core, ongoing.clone(), 1);
+            return Seat::new(&actor.loaded, &actor.core, ongoing.clone(), actor.turn(), 1);
         };
         let waiting = self.kept().seats.pop();
         match waiting {
@@ -57,7 +57,7 @@ impl Stock {
             }
             None => {
                 let serves = reuse.requests.draw(fastrand::u32(..));
-                Seat::new(&actor.loaded, &actor.core, ongoing.clone(), serves)
+                Seat::new(&actor.loaded, &actor.core, ongoing.clone(), actor.turn(), serves)
             }
         }
     }
@@ -69,7 +69,7 @@ impl Stock {
             tracing::debug!(actor = %actor.id, ?why, "an instance is not used again");
             return seat.retire(why);
         }
-        let Some(place) = self.places.take() else { return seat.retire(Gone::Idle) };
+        let Some(place) = self.places.take(seat.slots) else { return seat.retire(Gone::Idle) };
         let idle = Duration::from_millis(reuse.idle_ms.draw(fastrand::u32(..)).into());
         let waiting = Waiting { seat, until: Instant::now() + idle, _place: place };
         let mut kept = self.kept();

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn the_table_for_people_says_what_the_code_does() {
         let page = include_str!("../../../docs/limits.md");
-        let mib = format!("{} MiB", BACKLOG_BYTES_MAX >> 20);
+        let mib = format!("{}MiB", BACKLOG_BYTES_MAX >> 20);
         for row in [
             format!("| messages that wait for one actor on one host | {BACKLOG_MAX} |"),
             format!("| bytes that wait for one actor on one host | {mib} |"),

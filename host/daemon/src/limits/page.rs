@@ -95,6 +95,7 @@ fn fixed() -> BTreeMap<&'static str, String> {
     let messages_of = messaging::Limits::default();
     BTreeMap::from([
         ("processor time before the slow lane", time(limits::TICK)),
+        ("the same, for an actor that used more in the last 10s", time(Duration::ZERO)),
         ("writes to a body that wait for the reader", count(limits::BODY_CHUNKS)),
         ("one line of that", bytes(limits::LOG_LINE_BYTES_MAX)),
         ("calls within calls", call::HOP_MAX.to_string()),

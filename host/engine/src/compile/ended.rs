@@ -50,8 +50,10 @@ impl Ended {
         bytes_max: u64,
         after: Duration,
     ) -> Result<(), CompileError> {
-        let last = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no words");
-        let words = last.trim().to_owned();
+        // Behind its last words Rust says how to get more of them.
+        let telling = |line: &&str| !line.is_empty() && !line.starts_with("note: ");
+        let last = words.lines().map(str::trim).rev().find(telling);
+        let words = last.unwrap_or("no words").to_owned();
         Err(match self {
             Self::Exit(MADE) => return Ok(()),
             Self::Exit(PANICKED) => CompileError::Panicked { words },
@@ -121,6 +123,11 @@ mod tests {
             (Ended::Exit(SHORT), "", "WT-ENGINE-COMPILE-MEMORY"),
             (Ended::Exit(101), "adapt.rs:249: two memories", "WT-ENGINE-COMPILER-PANIC"),
             (Ended::Signal(6), "memory allocation of 8 bytes failed\n", "WT-ENGINE-COMPILE-MEMORY"),
+            (
+                Ended::Signal(6),
+                "memory allocation of 8 bytes failed\nnote: run with a backtrace\n",
+                "WT-ENGINE-COMPILE-MEMORY",
+            ),
             (Ended::Signal(6), "assertion failed", "WT-ENGINE-COMPILER-KILLED"),
             (Ended::Signal(9), "", "WT-ENGINE-COMPILER-KILLED"),
             (Ended::Signal(11), "", "WT-ENGINE-COMPILER-KILLED"),

@@ -5,10 +5,10 @@
 //! component, the file for the code, and the file for what the child says. It ends with the host, and
 //! with it all children; a child ends as well when whoever asked has closed the socket for the answer.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode};
@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -42,6 +43,10 @@ struct Job {
 /// calls [`child::run`](super::child::run), which gets those that follow. To be called before the
 /// process has threads.
 pub fn run(child: &[&str]) -> ExitCode {
+    if let Err(error) = keep_descriptors() {
+        complain(&error);
+        return ExitCode::FAILURE;
+    }
     loop {
         match receive() {
             Ok(Some(job)) => {
@@ -60,6 +65,25 @@ pub fn run(child: &[&str]) -> ExitCode {
             }
         }
     }
+}
+
+/// Lets no child have what this process was started with, beyond the three that every program has:
+/// the host may have got more from whoever started it.
+fn keep_descriptors() -> io::Result<()> {
+    let names: Vec<_> = fs::read_dir("/proc/self/fd")?.collect::<io::Result<_>>()?;
+    let numbers = names.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    for number in numbers.filter(|number: &i32| 2 < *number) {
+        #[allow(unsafe_code)]
+        // SAFETY: it is only marked, and nothing else closes or opens any meanwhile: there is no other
+        // thread yet.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        match fcntl_setfd(descriptor, FdFlags::CLOEXEC) {
+            // The one that the folder was read through is closed by now.
+            Ok(()) | Err(Errno::BADF) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// The next task; none when the host has gone.
@@ -133,7 +157,7 @@ fn wait(mut child: Child, answer: &UnixStream, deadline: Instant) -> io::Result<
         ];
         let left = Timespec::try_from(left).map_err(io::Error::other)?;
         match poll(&mut watched, Some(&left)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         if !watched[1].revents().is_empty() {

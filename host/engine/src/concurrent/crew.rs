@@ -15,6 +15,7 @@ use super::Watch;
 use super::board::{Board, Errand};
 use super::worker::{self, Hire};
 use crate::actor::Actor;
+use crate::lane::Turn;
 use crate::permits::Permits;
 
 /// The instances of one actor that take more calls.
@@ -33,6 +34,7 @@ pub(crate) struct Crew {
 pub(super) struct Worker {
     pub(super) board: Arc<Board>,
     pub(super) is_polled: AtomicBool,
+    pub(super) turn: Turn,
     calls: mpsc::UnboundedSender<u64>,
     duty: Mutex<Duty>,
 }
@@ -97,10 +99,12 @@ impl Crew {
     }
 
     fn choose(&self, workers: &[Arc<Worker>]) -> Option<Arc<Worker>> {
-        let last_first = || workers.iter().rev();
+        // What is given to one that computes waits for that, and may be lost with it.
+        let quick = || workers.iter().filter(|worker| !worker.turn.is_slow());
+        let last_first = || quick().rev();
         let is_free = |worker: &&Arc<Worker>| !worker.is_polled.load(Ordering::Relaxed);
         let chosen = last_first().find(|worker| is_free(worker) && worker.takes_one());
-        if chosen.is_none() && workers.len() < self.processors {
+        if chosen.is_none() && quick().count() < self.processors {
             return None;
         }
         chosen.or_else(|| last_first().find(|worker| worker.takes_one())).cloned()
@@ -112,6 +116,7 @@ impl Crew {
         let worker = Arc::new(Worker {
             board: Arc::default(),
             is_polled: AtomicBool::new(false),
+            turn: actor.turn(),
             calls: to,
             duty: Mutex::new(duty),
         });

@@ -111,7 +111,9 @@ impl<'a> Inside<'a> {
                 (Ok(()), Some(idle_ms)) => idle_ms,
                 (why, _) => return self.end(why.err().unwrap_or(Gone::Served)),
             };
-            let Some(place) = self.hire.places.take() else { return self.end(Gone::Idle) };
+            let Some(place) = self.hire.places.take(self.hire.loaded.linked().slots) else {
+                return self.end(Gone::Idle);
+            };
             let idle = Duration::from_millis(idle_ms.draw(fastrand::u32(..)).into());
             let until = Box::pin(sleep_until(Instant::now() + idle));
             self.rest = Some(Rest { until, _place: place });

@@ -16,6 +16,7 @@ use super::crew::{Crew, Worker};
 use super::serve;
 use crate::actor::{Admitted, Core};
 use crate::call::{CallError, classify};
+use crate::lane::Driver;
 use crate::limits::RETRY_AFTER;
 use crate::load::Loaded;
 use crate::permits::Permits;
@@ -47,7 +48,12 @@ enum End {
 }
 
 pub(super) fn start(hire: Hire) {
-    tokio::spawn(hire.run());
+    let turn = hire.worker.turn.clone();
+    let lane = hire.loaded.engine.lane.clone();
+    // Those who wait know their deadlines themselves.
+    let driver = Driver { lane, turn, pace: hire.core.pace.clone(), deadline: None };
+    // A panic was settled where it happened.
+    tokio::spawn(async move { driver.drive(hire.run()).await });
 }
 
 impl Hire {
@@ -57,8 +63,8 @@ impl Hire {
         let _settled = Settled { worker: worker.clone(), crew };
         let Some(first) = self.given.recv().await else { return };
         let Some(ongoing) = worker.board.ongoing(first) else { return };
-        let mut seat = Seat::new(&self.loaded, &self.core, ongoing, self.serves);
-        let turn = seat.turn.clone();
+        let turn = worker.turn.clone();
+        let mut seat = Seat::new(&self.loaded, &self.core, ongoing, turn.clone(), self.serves);
         let end = {
             let serving = serve::run(&mut self, first, &mut seat);
             watched(&worker, turn.drive(serving)).await

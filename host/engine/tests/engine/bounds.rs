@@ -9,7 +9,9 @@ use wattle_capability::{BodyError, CallContext, Caller};
 use wattle_engine::{CallError, EngineConfig};
 use wattle_types::SpecLimits;
 
-use crate::kit::{PATIENCE, Setup, engine_of, exerciser, get, ok, outside, request, text, until};
+use crate::kit::{
+    Heard, PATIENCE, Setup, engine, engine_of, exerciser, get, ok, outside, request, text, until,
+};
 
 /// As short as a deadline can be while other tests keep the machine busy.
 const SOON: Duration = Duration::from_millis(300);
@@ -17,7 +19,9 @@ const SOON: Duration = Duration::from_millis(300);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guests_that_spin_end_at_their_deadline_and_neighbours_answer_meanwhile() {
     const SPINNERS: usize = 4;
-    let actor = exerciser().await;
+    let engine = engine();
+    let actor = Setup { engine: engine.clone(), ..Setup::new() }.run("exerciser").await;
+    let neighbour = Setup { engine, id: "neighbour", ..Setup::new() }.run("exerciser").await;
     let started = Instant::now();
     let spinners: Vec<_> = (0..SPINNERS)
         .map(|_| {
@@ -30,7 +34,7 @@ async fn guests_that_spin_end_at_their_deadline_and_neighbours_answer_meanwhile(
     until("all spin", async || actor.in_flight() as usize == SPINNERS).await;
     let mut answered = 0;
     while started.elapsed() < SOON * 2 {
-        assert_eq!(ok(&actor, "/hello").await, "hello");
+        assert_eq!(ok(&neighbour, "/hello").await, "hello");
         answered += 1;
     }
     // Alone a call takes a fraction of a millisecond; without the slow lane it takes half a
@@ -46,7 +50,7 @@ async fn guests_that_spin_end_at_their_deadline_and_neighbours_answer_meanwhile(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_guest_that_waits_does_not_keep_other_slow_guests_waiting() {
-    let one = EngineConfig { permits: 4, slow_permits: 1, ..EngineConfig::default() };
+    let one = EngineConfig { permits: 4, slow_threads: 1, ..EngineConfig::default() };
     let actor = Setup { engine: engine_of(one), ..Setup::new() }.run("exerciser").await;
     let sleeper = actor.clone();
     let sleeper = tokio::spawn(async move {
@@ -54,10 +58,33 @@ async fn a_slow_guest_that_waits_does_not_keep_other_slow_guests_waiting() {
         sleeper.http(outside(&sleeper, PATIENCE * 2), work).await.map(drop)
     });
     until("the sleeper is at work", async || actor.in_flight() == 1).await;
-    // It ends within the patience of `get` only if it gets the one permit from the sleeper.
+    // It ends within the patience of `get` only if it gets the one slow thread from the sleeper.
     assert_eq!(ok(&actor, "/work?busy-ms=100&sleep-ms=0").await, "worked");
     sleeper.abort();
     until("the sleeper is gone", async || actor.in_flight() == 0).await;
+}
+
+#[tokio::test]
+async fn who_was_slow_begins_in_the_slow_lane_and_nobody_else_does() {
+    let (engine, heard, others) = (engine(), Arc::<Heard>::default(), Arc::<Heard>::default());
+    let setup = Setup { engine: engine.clone(), log: heard.clone(), ..Setup::new() };
+    let actor = setup.run("exerciser").await;
+    let setup = Setup { engine, id: "neighbour", log: others.clone(), ..Setup::new() };
+    let neighbour = setup.run("exerciser").await;
+    let in_lane = |heard: &Heard| heard.threads().iter().map(|name| name == "slow-lane").collect();
+
+    ok(&actor, "/log").await;
+    let before: Vec<bool> = in_lane(&heard);
+    ok(&actor, "/work?busy-ms=100&sleep-ms=0").await;
+    ok(&actor, "/log").await;
+    let (both, other): (Vec<bool>, Vec<bool>) = {
+        ok(&neighbour, "/log").await;
+        (in_lane(&heard), in_lane(&others))
+    };
+    assert!(!before.is_empty() && before.iter().all(|slow| !slow), "{before:?}");
+    assert!(both[before.len()..].iter().all(|slow| *slow), "{both:?}");
+    assert_eq!(both.len(), 2 * before.len());
+    assert!(!other.is_empty() && other.iter().all(|slow| !slow), "{other:?}");
 }
 
 #[tokio::test]

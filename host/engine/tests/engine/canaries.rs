@@ -20,7 +20,7 @@ fn one() -> EngineConfig {
     EngineConfig {
         permits: 1,
         nested_permits: 0,
-        slow_permits: 1,
+        slow_threads: 1,
         idle_instances: 0,
         space: AddressSpace::Server,
         ..EngineConfig::default()

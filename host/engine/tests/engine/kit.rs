@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -174,11 +175,16 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 /// Remembers what actors say.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(Mutex<Vec<String>>);
+pub(crate) struct Heard(Mutex<Vec<(String, String)>>);
 
 impl Heard {
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().unwrap().iter().map(|(line, _)| line.clone()).collect()
+    }
+
+    /// The names of the threads on which guests spoke.
+    pub(crate) fn threads(&self) -> Vec<String> {
+        self.0.lock().unwrap().iter().map(|(_, thread)| thread.clone()).collect()
     }
 }
 
@@ -186,6 +192,7 @@ impl Log for Heard {
     fn line(&self, line: LogLine<'_>) {
         let LogLine { actor, source, level, context, message } = line;
         let line = format!("{actor} {source:?} {level:?} {context:?} {message}");
-        self.0.lock().unwrap().push(line);
+        let thread = thread::current().name().unwrap_or_default().to_owned();
+        self.0.lock().unwrap().push((line, thread));
     }
 }

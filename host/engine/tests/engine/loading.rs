@@ -34,9 +34,10 @@ fn small(mark: u32) -> Vec<u8> {
 fn file(dir: &Path, loaded: &Loaded, extension: &str) -> PathBuf {
     let source = loaded.claims().hash.to_string();
     let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let ending = format!(".{extension}");
     let is_it = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with(&source) && path.extension().is_some_and(|found| found == extension)
+        name.starts_with(&source) && name.ends_with(&ending)
     };
     files.into_iter().find(is_it).unwrap()
 }
@@ -56,23 +57,22 @@ async fn cached_code_that_this_host_did_not_put_there_is_not_run() {
     type Tamper = fn(&Path, &Loaded, &Loaded);
     let cases: &[(&str, Tamper)] = &[
         ("one bit of the code is flipped", |dir, loaded, _| {
-            let path = file(dir, loaded, "p2-server.cwasm");
+            let path = file(dir, loaded, "cwasm");
             let mut bytes = fs::read(&path).unwrap();
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
             fs::write(path, bytes).unwrap();
         }),
         ("the code is cut", |dir, loaded, _| {
-            let path = file(dir, loaded, "p2-server.cwasm");
+            let path = file(dir, loaded, "cwasm");
             let bytes = fs::read(&path).unwrap();
             fs::write(path, &bytes[..bytes.len() - 1]).unwrap();
         }),
         ("it is the code of another component", |dir, loaded, other| {
-            fs::copy(file(dir, other, "p2-server.cwasm"), file(dir, loaded, "p2-server.cwasm"))
-                .unwrap();
+            fs::copy(file(dir, other, "cwasm"), file(dir, loaded, "cwasm")).unwrap();
         }),
         ("it is all that belongs to another component", |dir, loaded, other| {
-            for extension in ["p2-server.cwasm", "p2-server.mac"] {
+            for extension in ["cwasm", "mac"] {
                 fs::copy(file(dir, other, extension), file(dir, loaded, extension)).unwrap();
             }
         }),
@@ -83,7 +83,7 @@ async fn cached_code_that_this_host_did_not_put_there_is_not_run() {
             fs::remove_file(file(dir, loaded, "mac")).unwrap();
         }),
         ("it is a link to the right file", |dir, loaded, _| {
-            let path = file(dir, loaded, "p2-server.cwasm");
+            let path = file(dir, loaded, "cwasm");
             let moved = path.with_extension("moved");
             fs::rename(&path, &moved).unwrap();
             symlink(moved, path).unwrap();
