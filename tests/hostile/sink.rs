@@ -1,15 +1,6 @@
 //! A server outside the lattice that answers as a test needs it, or does not.
 
-use std::{
-    convert::Infallible,
-    future::pending,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, fs, future::pending, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -30,24 +21,15 @@ const DRIP: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Sink {
     pub(crate) address: SocketAddr,
-    connections: Arc<AtomicUsize>,
 }
-
-/// One connection; counted while it is there.
-struct Counted(Arc<AtomicUsize>);
 
 impl Sink {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let connections = Arc::new(AtomicUsize::new(0));
-        let counter = connections.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                counter.fetch_add(1, Ordering::Relaxed);
-                let counted = Counted(counter.clone());
                 tokio::spawn(async move {
-                    let _counted = counted;
                     // Whoever hangs up in the middle is what this is for.
                     let _ = http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service_fn(answer))
@@ -55,18 +37,23 @@ impl Sink {
                 });
             }
         });
-        Self { address, connections }
+        Self { address }
     }
 
-    /// Connections that are open.
+    /// Connections that whoever made them has not closed, by what the kernel says: who answers may
+    /// notice only when it next has something to say.
     pub(crate) fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        const ESTABLISHED: &str = "01";
+        const CLOSE_WAIT: &str = "08";
+        let port = format!(":{:04X}", self.address.port());
+        let table = fs::read_to_string("/proc/net/tcp").expect("the kernel tells");
+        // A number, the local address, that of the peer, the state.
+        let is_open = |line: &&str| {
+            let mut columns = line.split_whitespace().skip(2);
+            columns.next().is_some_and(|peer| peer.ends_with(&port))
+                && columns.next().is_some_and(|state| [ESTABLISHED, CLOSE_WAIT].contains(&state))
+        };
+        table.lines().filter(is_open).count()
     }
 }
 

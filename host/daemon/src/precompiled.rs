@@ -39,7 +39,7 @@ pub(crate) struct Search {
     name: String,
     /// The component's file, if it is one of this machine.
     file: Option<PathBuf>,
-    /// The digest of the component, under which what was found is kept.
+    /// The digest under which what was found is kept: that of the component, with which it is removed.
     digest: Digest,
 }
 

@@ -126,7 +126,7 @@ pub async fn run(
 
     let name = config.name.clone();
     let verified = start::verify(config.component.clone(), &name, &config.trust)?;
-    let search = search(&config, verified.digest()).map_err(RunError::Artifacts)?;
+    let search = search(&config, verified.claims().hash).map_err(RunError::Artifacts)?;
     let loaded = engine.load_with(verified, Some(search)).await.map_err(StandaloneError::Load)?;
     let unlinked: Vec<_> = loaded.linkable().0.keys().cloned().collect();
     if !unlinked.is_empty() {
@@ -164,10 +164,11 @@ pub async fn run(
 }
 
 /// Where code of the component may be that was made elsewhere. That of another one, which was run
-/// from this folder before, is removed.
-fn search(config: &StandaloneConfig, digest: Digest) -> io::Result<Arc<dyn Precompiled>> {
+/// from this folder before, is removed. `source` is of what was signed: a file that comes without a
+/// signature gets another each time.
+fn search(config: &StandaloneConfig, source: Digest) -> io::Result<Arc<dyn Precompiled>> {
     let kept = Artifacts::open(config.data_dir.join("precompiled"), 0)?;
-    kept.keep_only(&[digest].into())?;
+    kept.keep_only(&[source].into())?;
     let places = Places {
         kept: kept.dir().to_owned(),
         given: config.code.artifacts_dir.clone(),
@@ -176,7 +177,7 @@ fn search(config: &StandaloneConfig, digest: Digest) -> io::Result<Arc<dyn Preco
     let file = config.file.clone();
     let name =
         file.as_deref().map_or_else(|| config.name.clone(), |file| file.display().to_string());
-    Ok(Arc::new(places.search(&name, file, digest)))
+    Ok(Arc::new(places.search(&name, file, source)))
 }
 
 /// Blocks: files, and gigabytes of address space.

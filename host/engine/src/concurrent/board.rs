@@ -57,7 +57,9 @@ impl Answer {
 /// One call on its way to an instance, and in it.
 pub(crate) struct Errand {
     pub(crate) ongoing: Arc<Ongoing>,
-    /// Until it begins.
+    /// The instance is made for it.
+    makes: bool,
+    /// Until it begins in the instance.
     work: Option<Work>,
     /// Until it is answered.
     answer: Option<Answer>,
@@ -76,11 +78,11 @@ impl Errand {
         admitted: Admitted,
     ) -> Self {
         let (work, answer) = (Some(work), Some(answer));
-        Self { ongoing, work, answer, read: None, given_up: false, admitted }
+        Self { ongoing, makes: false, work, answer, read: None, given_up: false, admitted }
     }
 
     pub(super) fn is_begun(&self) -> bool {
-        self.work.is_none()
+        self.makes || self.work.is_none()
     }
 
     fn deadline(&self) -> Instant {
@@ -166,8 +168,12 @@ impl Board {
         self.watcher.wake();
     }
 
-    pub(super) fn ongoing(&self, id: u64) -> Option<Arc<Ongoing>> {
-        self.posted().errands.get(&id).map(|errand| errand.ongoing.clone())
+    /// The instance is made for a call: that runs guest code, so the call has begun.
+    pub(super) fn make_for(&self, id: u64) -> Option<Arc<Ongoing>> {
+        let mut posted = self.posted();
+        let errand = posted.errands.get_mut(&id)?;
+        errand.makes = true;
+        Some(errand.ongoing.clone())
     }
 
     /// Begins a call, if it still is to be done.

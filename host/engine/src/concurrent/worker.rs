@@ -62,7 +62,7 @@ impl Hire {
         // Also when the task is aborted or panics: nobody may wait for it in vain.
         let _settled = Settled { worker: worker.clone(), crew };
         let Some(first) = self.given.recv().await else { return };
-        let Some(ongoing) = worker.board.ongoing(first) else { return };
+        let Some(ongoing) = worker.board.make_for(first) else { return };
         let turn = worker.turn.clone();
         let mut seat = Seat::new(&self.loaded, &self.core, ongoing, turn.clone(), self.serves);
         let end = {

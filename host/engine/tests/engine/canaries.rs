@@ -5,33 +5,48 @@
 //! table, then fills memory, table and stack with a mark of its own, and ends: well, by a trap, by
 //! its deadline or by an exit. There are more components than an engine of one permit has places,
 //! each is called in turn, and each in another size, so that places are used again by others: below
-//! what the pool keeps, just above it, and far above.
+//! what the pool keeps, just above it, and far above. All this in both generations of WASI, whose
+//! pools are two, with an instance for each call and with instances that wait for another.
 
 use std::time::Duration;
 
 use wattle_engine::limits::{KEEP_MEMORY_BYTES, TABLE_ELEMENTS_MAX};
-use wattle_engine::{Actor, AddressSpace, CallError, Engine, EngineConfig, bench};
+use wattle_engine::{Actor, AddressSpace, CallError, Engine, EngineConfig};
+use wattle_types::{InstancePolicy, Reuse, Span};
 
 use crate::kit::{PATIENCE, Setup, engine_of, outside, verified, wat};
+use crate::neighbours::{args, call_of};
 
-/// One call at a time. The pool has a few places more than there are permits (9), and 2 memories
-/// and 4 tables for each.
+const WAITING: u32 = 3;
+
+/// One call at a time. The pool has a few places more than there are permits (9) and instances that
+/// wait (3), and 2 memories and 4 tables for each.
 fn one() -> EngineConfig {
     EngineConfig {
         permits: 1,
         nested_permits: 0,
         slow_threads: 1,
-        idle_instances: 0,
+        idle_instances: WAITING,
         space: AddressSpace::Server,
         ..EngineConfig::default()
     }
 }
 
-/// More than 36, the largest number of places of a kind. Of so many calls in a row, each by another
+/// More than 48, the largest number of places of a kind. Of so many calls in a row, each by another
 /// component, some are in a place that another component of them used last.
-const COMPONENTS: usize = 40;
+const COMPONENTS: usize = 52;
 
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 5;
+
+/// Whether a component is of WASI 0.2 or 0.3, and how its instances are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kind {
+    modern: bool,
+    instances: InstancePolicy,
+}
+
+/// For two calls, and not for long: others are to have their places.
+const TWICE: Reuse = Reuse { requests: Span { min: 2, max: 2 }, idle_ms: Span { min: 5, max: 20 } };
 
 const PAGE: usize = 64 << 10;
 
@@ -64,40 +79,72 @@ const ENDS: [End; 7] =
 
 #[tokio::test]
 async fn what_an_actor_left_behind_is_never_there_for_another() {
-    let engine = engine_of(one());
-    let mut actors = Vec::new();
-    for n in 0..COMPONENTS {
-        let (size, end) = (SIZES[n % SIZES.len()], ENDS[n % ENDS.len()]);
-        actors.push((actor(&engine, n, size, end).await, size, end));
-    }
-    for round in 0..ROUNDS {
-        for (n, (actor, size, end)) in actors.iter().enumerate() {
-            let ended = ended(actor, *end).await;
-            assert!(!found(&ended), "round {round}: {n} found what another left; {size:?}");
-            assert!(is_as_told(&ended, *end), "round {round}: {n} {end:?} ended with {ended:?}");
-        }
-    }
+    nothing_is_found(Kind { modern: false, instances: InstancePolicy::Fresh }).await;
+}
+
+#[tokio::test]
+async fn nor_where_instances_are_used_again() {
+    nothing_is_found(Kind { modern: false, instances: InstancePolicy::Reused(TWICE) }).await;
+}
+
+#[tokio::test]
+async fn nor_in_wasi_03() {
+    nothing_is_found(Kind { modern: true, instances: InstancePolicy::Fresh }).await;
+}
+
+#[tokio::test]
+async fn nor_in_wasi_03_where_calls_share_instances() {
+    let instances = InstancePolicy::Concurrent { reuse: TWICE, calls: 2 };
+    nothing_is_found(Kind { modern: true, instances }).await;
 }
 
 #[tokio::test]
 async fn a_mark_that_is_there_is_found_in_memory_of_every_size() {
     let engine = engine_of(one());
-    for (n, size) in SIZES.into_iter().enumerate() {
-        let actor = actor(&engine, COMPONENTS + n, size, End::Look).await;
-        let ended = ended(&actor, End::Look).await;
-        assert!(found(&ended), "nothing was found in {size:?}: {ended:?}");
+    for modern in [false, true] {
+        let kind = Kind { modern, instances: InstancePolicy::Fresh };
+        for (n, size) in SIZES.into_iter().enumerate() {
+            let actor = actor(&engine, kind, COMPONENTS + n, size, End::Look).await;
+            let ended = ended(&actor, End::Look).await;
+            assert!(found(&ended), "nothing was found in {size:?}, {kind:?}: {ended:?}");
+        }
     }
 }
 
-async fn actor(engine: &Engine, n: usize, size: (usize, usize), end: End) -> Actor {
-    let setup = Setup { engine: engine.clone(), ..Setup::new() };
-    let loaded = engine.load(verified(&wat(&component(n, size, end)))).await.unwrap();
-    setup.actor(loaded)
+async fn nothing_is_found(kind: Kind) {
+    let engine = engine_of(one());
+    let mut actors = Vec::new();
+    for n in 0..COMPONENTS {
+        let (size, end) = (SIZES[n % SIZES.len()], ENDS[n % ENDS.len()]);
+        actors.push((actor(&engine, kind, n, size, end).await, size, end));
+    }
+    for round in 0..ROUNDS {
+        for (n, (actor, size, end)) in actors.iter().enumerate() {
+            for _ in 0..2 {
+                let ended = ended(actor, *end).await;
+                assert!(!found(&ended), "round {round}: {n} found what another left; {size:?}");
+                assert!(is_as_told(&ended, *end), "round {round}: {n} {end:?} ended: {ended:?}");
+            }
+        }
+    }
+    let (made, reused) = actors.iter().fold((0, 0), |(made, reused), (actor, ..)| {
+        let instances = actor.usage().instances;
+        (made + instances.made, reused + instances.reused)
+    });
+    assert!(COMPONENTS as u64 <= made, "{kind:?}");
+    assert_eq!(0 < reused, kind.instances != InstancePolicy::Fresh, "{kind:?}");
+}
+
+async fn actor(engine: &Engine, kind: Kind, n: usize, size: (usize, usize), end: End) -> Actor {
+    let setup = Setup { engine: engine.clone(), instances: kind.instances, ..Setup::new() };
+    let component = component(kind.modern, n, size, end);
+    setup.actor(engine.load(verified(&wat(&component))).await.unwrap())
 }
 
 async fn ended(actor: &Actor, end: End) -> Result<(), CallError> {
     let patience = if end == End::Deadline { SOON } else { PATIENCE };
-    bench::instantiate_and_drop(actor, outside(actor, patience)).await
+    let look = call_of(actor, "test:canary/look@1.0.0", "look", args(None));
+    actor.invoke(outside(actor, patience), look).await.map(drop)
 }
 
 /// A guest that finds something divides by zero, which none of them does otherwise.
@@ -120,7 +167,9 @@ fn is_as_told(ended: &Result<(), CallError>, end: End) -> bool {
 ///
 /// Every other one has its mark in a data segment as well, in its first page of 4 KiB: the pool
 /// keeps such contents as an image, apart from what was written.
-fn component(n: usize, (start, grown): (usize, usize), end: End) -> String {
+fn component(modern: bool, n: usize, (start, grown): (usize, usize), end: End) -> String {
+    // To have a stream among its types makes a component one of 0.3.
+    let generation = if modern { "(type (stream u8))" } else { "" };
     let mark = 0x5ec7_e700 + n;
     let (data, from) = match n % 2 {
         0 => (String::new(), 0),
@@ -138,6 +187,7 @@ fn component(n: usize, (start, grown): (usize, usize), end: End) -> String {
     let half = elements / 2;
     format!(
         r#"(component
+            {generation}
             (import "wasi:cli/exit@0.2.0" (instance $exit
                 (export "exit" (func (param "status" (result))))))
             (core func $exit (canon lower (func $exit "exit")))
@@ -193,8 +243,12 @@ fn component(n: usize, (start, grown): (usize, usize), end: End) -> String {
                     (call $fill)
                     (drop (call $deep (i32.const 2000) (i64.const {mark})))
                     {end})
-                (start $start))
-            (core instance (instantiate $guest
-                (with "" (instance (export "exit" (func $exit)))))))"#
+                (start $start)
+                (func (export "look")))
+            (core instance $guest (instantiate $guest
+                (with "" (instance (export "exit" (func $exit))))))
+            (func $looked (canon lift (core func $guest "look")))
+            (instance $looks (export "look" (func $looked)))
+            (export "test:canary/look@1.0.0" (instance $looks)))"#
     )
 }
