@@ -70,6 +70,17 @@ struct Clock {
     /// them would send a guest that only waits to the slow lane.
     used: Duration,
     running_since: Option<Instant>,
+    /// From when a tick was used: what the clock on the wall says is also what other programs took.
+    confirmed: Option<Confirmed>,
+}
+
+/// Processor time by the clock of the thread, which is asked only of those that are suspected.
+#[derive(Clone, Copy, Debug)]
+struct Confirmed {
+    /// Of earlier polls.
+    used: Duration,
+    /// What the clock said when this poll began; it is another clock on each thread.
+    from: Option<Duration>,
 }
 
 /// What drives a call, here or in the slow lane.
@@ -213,7 +224,6 @@ impl Driver {
                 call.as_mut().poll(cx)
             };
             used += processor_time().saturating_sub(before);
-            // What the clock on the wall says also counts what other programs did.
             if TICK <= used {
                 used = Duration::ZERO;
                 self.pace.was_slow();
@@ -249,6 +259,23 @@ impl<T> Drop for EndsWithUs<T> {
     }
 }
 
+impl Clock {
+    /// A poll begins.
+    fn begin(&mut self, start: Instant) {
+        self.running_since = Some(start);
+        if let Some(confirmed) = &mut self.confirmed {
+            confirmed.from = Some(processor_time());
+        }
+    }
+}
+
+impl Confirmed {
+    fn now(self) -> Duration {
+        let of_this_poll = self.from.map(|from| processor_time().saturating_sub(from));
+        self.used + of_this_poll.unwrap_or_default()
+    }
+}
+
 /// Of this thread.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -269,7 +296,7 @@ impl Turn {
             if mine.used() < TICK {
                 return Ok(UpdateDeadline::Continue(1));
             }
-            mine.shared.slow.store(true, Ordering::Relaxed);
+            mine.confirm();
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
     }
@@ -285,8 +312,8 @@ impl Turn {
     /// As [`Turn::begin`], in a store that is being driven: its next tick is on its way.
     pub(crate) fn begin_anew(&self) {
         let mut clock = self.clock();
-        clock.used = Duration::ZERO;
-        clock.running_since = clock.running_since.map(|_| Instant::now());
+        let running_since = clock.running_since.map(|_| Instant::now());
+        *clock = Clock { running_since, ..Clock::default() };
         self.shared.slow.store(false, Ordering::Relaxed);
     }
 
@@ -295,12 +322,15 @@ impl Turn {
         let mut call = pin!(call);
         poll_fn(|cx| {
             let start = Instant::now();
-            self.clock().running_since = Some(start);
+            self.clock().begin(start);
             let polled = call.as_mut().poll(cx);
             let mut clock = self.clock();
             let since = clock.running_since.take().unwrap_or(start);
             let now = Instant::now();
             clock.used += now - since;
+            if let Some(confirmed) = &mut clock.confirmed {
+                *confirmed = Confirmed { used: confirmed.now(), from: None };
+            }
             self.usage.ran(now - start);
             polled
         })
@@ -311,6 +341,16 @@ impl Turn {
     pub(crate) fn used(&self) -> Duration {
         let clock = self.clock();
         clock.used + clock.running_since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    /// At a tick of a call that has used one by the clock on the wall.
+    fn confirm(&self) {
+        let mut clock = self.clock();
+        let suspected = Confirmed { used: Duration::ZERO, from: Some(processor_time()) };
+        let confirmed = clock.confirmed.get_or_insert(suspected);
+        if TICK <= confirmed.now() {
+            self.shared.slow.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The call that began last, or those that still run beside it, used more than a tick.
