@@ -45,7 +45,9 @@ fn main() -> Result<()> {
     let rounds = rounds.parse().context("ROUNDS is a number")?;
     let read = |file: &String| std::fs::read(file).with_context(|| format!("read {file}"));
     let (stopwatch, echo) = (read(stopwatch)?, read(echo)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Telemetry, when it ends, waits for its own task: a thread beside the one that measures.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let figures = runtime.block_on(async {
         let telemetry =
             TelemetryConfig { service: "bench", default_filter: "warn".to_owned(), json: false };

@@ -167,7 +167,7 @@ impl Lease {
         Move::Take { lease, seq: taking.seq, lost }
     }
 
-    /// The lease was read. Returns the version it asks for when ours is too old.
+    /// The lease was read. Returns what it asks for when our version is too old.
     pub(crate) fn read(
         &mut self,
         now: Millis,
@@ -193,16 +193,21 @@ impl Lease {
                 (None, None)
             }
             LeaseReading::Found { seq, bytes } => {
-                // A lease that cannot be read has a holder of a newer version, or none: it is
-                // waited for like any other, and then taken with what can be known.
-                (Some(*seq), stored::decode::<Stored>("the lease", bytes).ok())
+                match stored::decode::<Stored>("the lease", bytes) {
+                    Ok(lease) => (Some(*seq), Some(lease)),
+                    // Whoever wrote it knows more than we do, also of all else that is stored.
+                    Err(stored::Error::Version { found, .. }) => {
+                        return watch.leave(format!("one that reads format {found}"));
+                    }
+                    // What nobody can read has no holder: it is waited for like any other, and then
+                    // taken with what can be known.
+                    Err(_) => (Some(*seq), None),
+                }
             }
         };
         let wanted = lease.as_ref().map(|lease| lease.min_version.clone()).unwrap_or_default();
         if compare_versions(&version, &wanted) == Ordering::Less {
-            let first = !watch.too_old;
-            *watch = Watch { read_at: watch.read_at, too_old: true, ..Watch::default() };
-            return first.then_some(wanted);
+            return watch.leave(wanted);
         }
         watch.look(now, seq);
         let vacant = lease.as_ref().is_some_and(|lease| lease.holder.is_none());
@@ -239,6 +244,13 @@ impl Lease {
 }
 
 impl Watch {
+    /// This controller is not to lead. Says what would be needed, the first time.
+    fn leave(&mut self, wanted: String) -> Option<String> {
+        let first = !self.too_old;
+        *self = Self { read_at: self.read_at, too_old: true, ..Self::default() };
+        first.then_some(wanted)
+    }
+
     fn look(&mut self, now: Millis, seq: Option<u64>) {
         let same = self.seen == Some(seq);
         let watched =

@@ -22,7 +22,7 @@ const HOST: &str = "alone";
 const HOSTS: &[(&str, &str)] = &[(HOST, HOST)];
 const PARTS: [Part; 3] = [
     Part::new("http-hello", HOST).at("/hello"),
-    Part::new("relay", HOST).at("/relay").linked_to("echo"),
+    Part::new("relay", HOST).at("/bytes").linked_to("echo"),
     Part::new("echo", HOST),
 ];
 

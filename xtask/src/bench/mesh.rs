@@ -42,14 +42,20 @@ const TIMES_CAPACITY: u32 = 5;
 
 /// A typed call on the same host, seen from a client of HTTP.
 pub(super) fn chain(bench: &Bench<'_>) -> Result<Vec<Figure>> {
-    let parts = [Part::new("relay", HERE).at("/").linked_to("echo"), Part::new("echo", HERE)];
+    let parts = [
+        Part::new("relay", HERE).at("/").linked_to("echo"),
+        Part::new("echo", HERE),
+        Part::new("relay", HERE).named("relay-to-kept").at("/greet").linked_to("echo-kept"),
+        Part::new("echo", HERE).named("echo-kept").instances("policy: reused"),
+    ];
     let lattice = deployed(bench, &parts)?;
     let url = |path: &str| anyhow::Ok(format!("http://{}{path}", lattice.listener(HERE)?));
-    let (one, two) = (url("/")?, url("/bytes?n=16")?);
+    let (one, two, kept) = (url("/")?, url("/bytes?n=16")?, url("/greet?name=x")?);
     let generator = Generator::find(bench)?;
     let (rounds, seconds) = (bench.rounds(ROUNDS), bench.seconds(ROUND_SECONDS));
-    let busy = alternate(bench, ["one actor", "and a second"], rounds, |side| {
-        generator.round([&one, &two][side], seconds)
+    let sides = ["one actor", "and a second", "and a second, its instance kept"];
+    let busy = alternate(bench, sides, rounds, |side| {
+        generator.round([&one, &two, &kept][side], seconds)
     })?;
     let single = bench.program("bench-load")?;
     let idle = alternate(bench, ["one actor, alone", "and a second, alone"], rounds, |side| {

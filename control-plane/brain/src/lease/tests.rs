@@ -138,6 +138,24 @@ fn a_controller_older_than_the_lease_asks_for_does_not_lead() {
     }
 }
 
+#[test]
+fn a_lease_of_a_newer_format_is_never_taken_however_long_it_stands_still() {
+    let mut lease = candidate(0);
+    let mut dice = Dice::default();
+    let newer = stored(|lease| {
+        lease.v = stored::VERSION + 1;
+        lease.holder = None;
+    });
+    for second in 0..20 {
+        let (now, op) = (Millis(second * 2_000), OpId(second));
+        assert_eq!(lease.tick(now, op), Some(Move::Read));
+        let reading = LeaseReading::Found { seq: 1, bytes: newer.clone() };
+        let refused = lease.read(now, op, &reading, &mut dice);
+        assert_eq!(refused.is_some(), second == 0, "it is said once");
+        assert_eq!(lease.tick(Millis(now.0 + 600), OpId(1_000 + second)), None);
+    }
+}
+
 fn candidate_lease() -> Stored {
     let mut lease = Stored::vacant();
     lease.holder = Some(C1.to_owned());

@@ -27,8 +27,12 @@ fn figure(what: impl Into<String>, bench: &str) -> Figure {
     }
 }
 
-pub(super) fn chain([one, two]: &[Rounds; 2], [one_alone, two_alone]: &[Rounds; 2]) -> Vec<Figure> {
+pub(super) fn chain(
+    [one, two, kept]: &[Rounds; 3],
+    [one_alone, two_alone]: &[Rounds; 2],
+) -> Vec<Figure> {
     let ratio = two.rate() / one.rate();
+    let kept_ratio = kept.rate() / one.rate();
     let more = two_alone.p50_us() - one_alone.p50_us();
     vec![
         Figure {
@@ -37,6 +41,11 @@ pub(super) fn chain([one, two]: &[Rounds; 2], [one_alone, two_alone]: &[Rounds; 
             goal: format!("at least {CHAIN_GOAL} of one actor"),
             missed: ratio < CHAIN_GOAL,
             ..figure("HTTP to an actor that calls a second one here, requests per second", "chain")
+        },
+        Figure {
+            wattle: format!("{:.0} ({kept_ratio:.2} of one actor)", kept.rate()),
+            peer: format!("{:.0}, one actor", one.rate()),
+            ..figure("the same where the second's instance serves many calls", "chain")
         },
         Figure {
             wattle: format!("{more:.0} µs more"),
