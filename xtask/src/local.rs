@@ -33,7 +33,10 @@ pub(crate) const THREE_HOSTS: &[(&str, &str)] =
 /// A process that does not come up within this is broken.
 const UP_WITHIN: Duration = Duration::from_secs(30);
 
-/// Longer than the drain of a host with nothing in flight.
+/// The name of that process.
+const CONTROLLER: &str = "controller";
+
+/// Longer than the drain of a host with nothing in flight and nobody who leads.
 const STOP_GRACE: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
@@ -120,7 +123,7 @@ impl LocalLattice {
         let mut controller = self.wattle.command(&["controller"]);
         controller.arg("--key").arg(self.path("controller.nk"));
         controller.arg("--data-dir").arg(self.path("controller"));
-        self.spawn("controller", &controller)?;
+        self.spawn(CONTROLLER, &controller)?;
         for (name, zone) in self.hosts {
             self.start_host(name, zone)?;
         }
@@ -314,9 +317,11 @@ impl LocalLattice {
         }
     }
 
-    /// Stops hosts, controller and server in this order.
+    /// Stops controller, hosts and server in this order: while somebody leads, a host that leaves waits
+    /// for others to take over, and there will be none.
     pub(crate) fn stop(mut self, story: &Story) -> Result<()> {
         let mut failed = None;
+        self.processes.sort_by_key(|process| process.name != CONTROLLER);
         for mut process in self.processes.drain(..) {
             let was_killed = self.ended.contains(&process.name);
             match process.stop(STOP_GRACE) {
