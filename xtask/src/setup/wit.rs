@@ -96,7 +96,7 @@ pub(crate) fn ensure(places: &Places, story: &Story) -> Result<()> {
     Ok(())
 }
 
-/// One line per crate: its name and its version in the lock file.
+/// One line per source: the name of its crate and its version in the lock file.
 fn stamp(lock: &str) -> Result<String> {
     let lock: toml::Table = lock.parse().context("read Cargo.lock")?;
     let packages = lock
@@ -156,7 +156,8 @@ mod tests {
         };
         assert_eq!(
             stamp(&lock("48.0.8")).unwrap(),
-            "wasmtime-wasi-http 48.0.8\nwasmtime-wasi-keyvalue 48.0.8\nwasmtime-wasi-config 48.0.8\n"
+            "wasmtime-wasi-http 48.0.8\nwasmtime-wasi-http 48.0.8\nwasmtime-wasi-keyvalue 48.0.8\n\
+             wasmtime-wasi-config 48.0.8\n"
         );
         assert_ne!(stamp(&lock("48.0.8")).unwrap(), stamp(&lock("48.0.9")).unwrap());
         assert!(stamp("version = 4\n").unwrap_err().to_string().contains("no packages"));
