@@ -106,6 +106,7 @@ async fn an_instance_that_waits_too_long_is_let_go() {
     let actor = exerciser(InstancePolicy::Reused(Reuse { requests, idle_ms })).await;
     assert_eq!(count(&actor).await, "1");
     until("a fresh instance serves", async || {
+        // To look is to use it: between two looks it must have waited for longer than it may.
         tokio::time::sleep(Duration::from_millis(60)).await;
         count(&actor).await == "1"
     })
