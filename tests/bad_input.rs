@@ -28,7 +28,7 @@ async fn without_nats_a_host_says_that_it_waits_and_joins_when_it_comes() {
     let controller = Process::start(
         "controller",
         binary(),
-        &controller_arguments(&url, home.path()),
+        &controller_arguments(&url, home.path(), "controller"),
         home.path(),
     );
     controller.says("waiting for NATS", WITHIN).await;
@@ -55,7 +55,7 @@ async fn without_nats_a_host_and_a_controller_stop_when_asked() {
     let controller = Process::start(
         "controller",
         binary(),
-        &controller_arguments(&url, home.path()),
+        &controller_arguments(&url, home.path(), "controller"),
         home.path(),
     );
     let host = Host::start("early", "cloud", &url, home.path()).process;
@@ -83,14 +83,14 @@ async fn when_nats_goes_hosts_serve_what_they_run_and_rejoin_without_a_restart()
     .await;
     let pids: Vec<u32> = lattice.hosts.values().map(|host| host.process.pid()).collect();
 
-    lattice.nats.kill();
+    lattice.nats.nodes[0].kill();
     for (name, host) in &lattice.hosts {
         let answer =
             get(host.listener, "/").await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
         assert_eq!(answer.status, 200, "{name}: {answer:?}");
     }
 
-    lattice.nats.restart();
+    lattice.nats.nodes[0].restart();
     lattice.until_joined(2).await;
     lattice.deploy(&manifest("later", &[("hello", &image, Some("/later"))])).await.fine();
     lattice.until_status("later", "deployed").await;

@@ -66,14 +66,14 @@ async fn a_call_ends_when_nats_does_and_the_next_one_works_when_nats_is_back() {
         until_answered(door).await;
         let held = Held::begin(door).await;
         if is_back_at_once {
-            lattice.nats.restart();
+            lattice.nats.nodes[0].restart();
         } else {
-            lattice.nats.kill();
+            lattice.nats.nodes[0].kill();
         }
         let said = held.said().await;
         assert!(said.starts_with("Err(\"unknown"), "{said}");
         if !is_back_at_once {
-            lattice.nats.restart();
+            lattice.nats.nodes[0].restart();
         }
     }
     until_answered(door).await;

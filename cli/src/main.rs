@@ -64,6 +64,11 @@ use wattle_host::standalone::StandaloneError;
 use wattle_tasks::telemetry::{self, TelemetryConfig, TelemetryGuard};
 use wattle_trust::Refusal;
 
+/// Calls end on other threads than they began on: `docs/adr/0016-allocator.md`.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Run signed WebAssembly components as actors in a lattice.
 #[derive(Debug, Parser)]
 #[command(name = "wattle", version, max_term_width = 100, after_help = EXAMPLES)]

@@ -1,4 +1,4 @@
-//! A lattice of processes: nats-server, a controller, and hosts with names and zones.
+//! A lattice of processes: nats-server, controllers, and hosts with names and zones.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use wattle_lattice::testing::NatsServer;
+use wattle_lattice::testing::NatsCluster;
 use wattle_trust::KeyPair;
 
 use crate::{
@@ -26,12 +26,25 @@ const UP_WITHIN: Duration = Duration::from_secs(60);
 
 const NAME: &str = "story";
 
-/// Ended when dropped: hosts first, the server last, and then their folder.
+/// How much of what there is one of in the smallest lattice.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// NATS nodes; with three of them, the store has three copies.
+    pub nodes: usize,
+    pub controllers: usize,
+}
+
+impl Shape {
+    pub const SMALLEST: Self = Self { nodes: 1, controllers: 1 };
+}
+
+/// Ended when dropped: hosts first, the servers last, and then their folder.
 #[derive(Debug)]
 pub struct Lattice {
     pub hosts: BTreeMap<String, Host>,
-    pub controller: Process,
-    pub nats: NatsServer,
+    /// Named `controller-0` and so on.
+    pub controllers: Vec<Process>,
+    pub nats: NatsCluster,
     issuer: KeyPair,
     folder: TempDir,
 }
@@ -54,6 +67,15 @@ impl Lattice {
         hosts: &[(&str, &str)],
         flags: impl FnOnce(&Path) -> Vec<String>,
     ) -> Self {
+        Self::start_as(Shape::SMALLEST, hosts, flags).await
+    }
+
+    /// The same in another shape.
+    pub async fn start_as(
+        shape: Shape,
+        hosts: &[(&str, &str)],
+        flags: impl FnOnce(&Path) -> Vec<String>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("make a folder for the lattice");
         let home = folder.path();
         let issuer = home.join("issuer.nk");
@@ -69,10 +91,11 @@ impl Lattice {
         trust(home, &issuer).await;
         let seed = fs::read_to_string(&issuer).expect("read the key that was made");
         let issuer = KeyPair::from_seed(&seed).expect("the key that was made is one");
-        let nats = NatsServer::start();
+        let nats = NatsCluster::start(shape.nodes).await;
         let flags = flags(home);
-        let controller =
-            Process::start("controller", binary(), &controller_arguments(&nats.url(), home), home);
+        let controllers = (0..shape.controllers)
+            .map(|index| start_controller(index, shape.nodes, &nats.url(), home))
+            .collect();
         let hosts = hosts
             .iter()
             .map(|(name, zone)| {
@@ -80,7 +103,7 @@ impl Lattice {
                 ((*name).to_owned(), host)
             })
             .collect();
-        let lattice = Self { hosts, controller, nats, issuer, folder };
+        let lattice = Self { hosts, controllers, nats, issuer, folder };
         lattice.until_joined(lattice.hosts.len()).await;
         lattice.until_led().await;
         lattice
@@ -193,6 +216,13 @@ impl Lattice {
             .collect()
     }
 
+    /// Starts a controller again that has ended; what it keeps on disk is still there.
+    pub fn restart_controller(&mut self, index: usize) {
+        let nodes = self.nats.nodes.len();
+        self.controllers[index] =
+            start_controller(index, nodes, &self.nats.url(), self.folder.path());
+    }
+
     pub fn host(&self, name: &str) -> &Host {
         self.hosts.get(name).unwrap_or_else(|| panic!("there is no host {name}"))
     }
@@ -205,7 +235,10 @@ impl Lattice {
     pub fn logs(&self) -> String {
         let hosts =
             self.hosts.iter().map(|(name, host)| format!("{name}:\n{}", host.process.log()));
-        format!("controller:\n{}\n{}", self.controller.log(), hosts.collect::<String>())
+        let controllers = self.controllers.iter().enumerate();
+        let controllers =
+            controllers.map(|(index, process)| format!("controller-{index}:\n{}\n", process.log()));
+        controllers.chain(hosts).collect()
     }
 }
 
@@ -248,8 +281,16 @@ async fn trust(home: &Path, issuer: &Path) {
     Said::by(home, [&["trust", "init"], &files[..]].concat()).await.fine();
 }
 
-/// The arguments of a controller whose key is in `home`.
-pub fn controller_arguments(nats_url: &str, home: &Path) -> Vec<String> {
+fn start_controller(index: usize, nodes: usize, nats_url: &str, home: &Path) -> Process {
+    let name = format!("controller-{index}");
+    let mut arguments = controller_arguments(nats_url, home, &name);
+    arguments.extend(["--name".to_owned(), name.clone()]);
+    arguments.extend(["--replicas".to_owned(), nodes.to_string()]);
+    Process::start(&name, binary(), &arguments, home)
+}
+
+/// The arguments of a controller whose key is in `home`, and its data in a folder there.
+pub fn controller_arguments(nats_url: &str, home: &Path, folder: &str) -> Vec<String> {
     [
         "controller",
         "--nats-url",
@@ -259,7 +300,7 @@ pub fn controller_arguments(nats_url: &str, home: &Path) -> Vec<String> {
         "--key",
         &text(&home.join("controller.nk")),
         "--data-dir",
-        &text(&home.join("controller")),
+        &text(&home.join(folder)),
     ]
     .map(str::to_owned)
     .to_vec()

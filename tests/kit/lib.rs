@@ -17,7 +17,7 @@ mod wait;
 pub use binary::{Said, binary};
 pub use component::{Component, UNKNOWN_IMPORT, guest};
 pub use http::{Answer, Begun, Measured, Sent, ask, begin, get, get_from, upload};
-pub use lattice::{Host, Lattice, controller_arguments, free_address, link, manifest};
+pub use lattice::{Host, Lattice, Shape, controller_arguments, free_address, link, manifest};
 pub use load::Load;
 pub use process::Process;
 pub use wait::{Look, wait_until};

@@ -57,6 +57,10 @@ pub enum Subject {
     Host { host: HostId, op: HostOp },
     /// `wattle.<L>.leader`: the leader says its epoch, signed.
     Leader,
+    /// `wattle.<L>.ask.controllers`: every controller is asked how it is.
+    AskControllers,
+    /// `wattle.<L>.controller.<name>.<op>`: something asked of that controller.
+    Controller { name: Token, op: ControllerOp },
     /// `<prefix>.v1.<L>.…`: the control interface of the 1.x clients.
     Control(ControlSubject),
     /// `wasmbus.evt.<L>.<name>`: a CloudEvent.
@@ -93,6 +97,29 @@ impl HostOp {
             Self::Drain => "drain",
             Self::Logs => "logs",
             Self::Limits => "limits",
+        }
+    }
+}
+
+/// What one can ask of a controller on `wattle.<L>.controller.<name>.<op>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ControllerOp {
+    /// A request of the application API, which another controller took and only the leader decides.
+    App,
+    /// Let another lead.
+    StepDown,
+    /// Write back what the store has lost: a `wattle_types::RestoreRequest`.
+    Restore,
+}
+
+impl ControllerOp {
+    pub const ALL: [Self; 3] = [Self::App, Self::StepDown, Self::Restore];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::StepDown => "step-down",
+            Self::Restore => "restore",
         }
     }
 }
@@ -191,6 +218,10 @@ impl Names {
             Subject::Wake { host } => format!("wattle.{lattice}.wake.{host}"),
             Subject::Host { host, op } => format!("wattle.{lattice}.host.{host}.{}", op.as_str()),
             Subject::Leader => format!("wattle.{lattice}.leader"),
+            Subject::AskControllers => format!("wattle.{lattice}.ask.controllers"),
+            Subject::Controller { name, op } => {
+                format!("wattle.{lattice}.controller.{name}.{}", op.as_str())
+            }
             Subject::Control(control) => format!("{}.v1.{lattice}.{control}", self.control),
             Subject::Event(name) => format!("wasmbus.evt.{lattice}.{name}"),
             Subject::App(app) => format!("wadm.api.{lattice}.{app}"),
@@ -257,6 +288,11 @@ impl Names {
                 Subject::Host { host: name(raw, host)?, op: op.ok_or_else(unknown)? }
             }
             ["leader"] => Subject::Leader,
+            ["ask", "controllers"] => Subject::AskControllers,
+            ["controller", controller, op] => {
+                let op = ControllerOp::ALL.into_iter().find(|known| known.as_str() == op);
+                Subject::Controller { name: name(raw, controller)?, op: op.ok_or_else(unknown)? }
+            }
             _ => return Err(unknown()),
         })
     }

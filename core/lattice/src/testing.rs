@@ -4,6 +4,8 @@
 //! `nats-server` on the path. Everything here panics with a sentence instead of returning an
 //! error: without a server the test has failed.
 
+mod cluster;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use wattle_types::LatticeId;
 
+pub use self::cluster::NatsCluster;
 use crate::{ConnectConfig, Connection};
 
 /// Long enough for a loaded machine; a server that is well takes 30 ms.

@@ -194,10 +194,10 @@ impl Actor {
         let response = http.new_response_outparam(head).map_err(bad_request)?;
 
         let driver = call.driver();
-        let called = call.drive(async move |store: &mut Store<State>, live: &Live| {
+        let called = Box::pin(call.drive(async move |store: &mut Store<State>, live: &Live| {
             let proxy = live.proxy.as_ref().expect("whoever exports HTTP has a proxy");
             proxy.wasi_http_incoming_handler().call_handle(store, request, response).await
-        });
+        }));
         let mut running = Running::start(async move { driver.drive(called).await? });
         match running.unless_failed(answered).await? {
             Ok(Ok(response)) => Reply::of(response, running, expected),
@@ -212,7 +212,8 @@ pub(crate) fn scheme(uri: &http::Uri) -> Scheme {
     if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { Scheme::Https } else { Scheme::Http }
 }
 
-/// A call that is admitted and has its seat.
+/// A call that is admitted and has its seat. Dropped in this order: if its task is aborted, the store
+/// goes before its permit.
 pub(crate) struct Call {
     pub(crate) seat: Seat,
     admitted: Admitted,
@@ -220,7 +221,8 @@ pub(crate) struct Call {
     ongoing: Arc<Ongoing>,
 }
 
-/// Fails the call unless it ends well; the drop of an aborted task is a bad end too.
+/// Fails the call unless it ends well; the drop of an aborted task is a bad end too, and is told
+/// before the store goes.
 struct Fate(Option<Arc<Ongoing>>);
 
 impl Drop for Fate {
@@ -247,23 +249,22 @@ impl Call {
     /// Runs `work` in an instance, to its end or the deadline, and then gives everything back. The
     /// deadline covers making the instance too: that runs guest code.
     pub(crate) async fn drive<T>(
-        self,
+        mut self,
         work: impl AsyncFnOnce(&mut Store<State>, &Live) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
-        // Bound in this order so that, if the task is aborted, the call is known to have failed
-        // before its store goes, and the store goes before its permit.
-        let (mut admitted, actor, deadline) =
-            (self.admitted, self.actor, self.ongoing.ctx.deadline);
-        let mut seat = self.seat;
-        let mut fate = Fate(Some(self.ongoing));
-        let turn = seat.turn.clone();
-        let driven = turn.drive(seat.run(actor.loaded.linked(), work));
-        let (outcome, cause) = match timeout_at(deadline, driven).await {
+        let mut fate = Fate(Some(self.ongoing.clone()));
+        let turn = self.seat.turn.clone();
+        let driven = {
+            // Nothing here is moved once it is where it is: it is large.
+            let working = pin!(self.seat.run(self.actor.loaded.linked(), work));
+            timeout_at(self.ongoing.ctx.deadline, turn.drive(working)).await
+        };
+        let (outcome, cause) = match driven {
             Ok(Ok(value)) => (Ok(value), None),
-            Ok(Err(error)) => (Err(classify(&error, seat.store.data())), Some(error)),
+            Ok(Err(error)) => (Err(classify(&error, self.seat.store.data())), Some(error)),
             Err(_) => (Err(CallError::DeadlineExceeded { begun: true }), None),
         };
-        let id = &actor.core.id;
+        let id = &self.actor.core.id;
         match &outcome {
             Ok(_) => tracing::debug!(actor = %id, used = ?turn.used(), "call ended"),
             Err(error) => tracing::warn!(
@@ -273,12 +274,12 @@ impl Call {
         let ongoing = fate.0.take();
         match &outcome {
             Ok(_) => {
-                admitted.done();
-                seat.store.data_mut().cut_unfinished();
+                self.admitted.done();
+                self.seat.store.data_mut().cut_unfinished();
             }
             Err(error) => {
-                admitted.failed(error, cause.as_ref());
-                seat.retire(Gone::after(error));
+                self.admitted.failed(error, cause.as_ref());
+                self.seat.retire(Gone::after(error));
                 if let Some(ongoing) = ongoing {
                     ongoing.fail(error.clone());
                 }
@@ -287,10 +288,10 @@ impl Call {
         // In this order: a permit is free only when what it stands for is.
         drop(fate);
         match outcome {
-            Ok(_) => actor.stock.put(&actor.core, seat),
-            Err(_) => drop(seat),
+            Ok(_) => self.actor.stock.put(&self.actor.core, self.seat),
+            Err(_) => drop(self.seat),
         }
-        drop(admitted);
+        drop(self.admitted);
         outcome
     }
 }

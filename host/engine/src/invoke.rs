@@ -57,6 +57,6 @@ impl Actor {
             let (result, streams) = answer.leave(store)?;
             Ok(Returned { result, streams })
         });
-        driver.drive(called).await?
+        driver.drive(Box::pin(called)).await?
     }
 }

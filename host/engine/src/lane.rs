@@ -11,7 +11,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
@@ -101,13 +101,14 @@ pub(crate) enum Undriven {
     Panicked(JoinError),
 }
 
-type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A call in its own place in memory, where it stays: it is large, and handed on several times.
+pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What comes back from the slow lane.
 enum Back<T> {
     Done(T),
     /// It is not slow any more: an instance that serves several calls began another.
-    Fast(Call<T>),
+    Fast(Boxed<T>),
 }
 
 impl Lane {
@@ -171,11 +172,7 @@ impl Driver {
     /// # Errors
     ///
     /// See [`Undriven`].
-    pub(crate) async fn drive<T: Send + 'static>(
-        &self,
-        call: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Undriven> {
-        let mut call: Call<T> = Box::pin(call);
+    pub(crate) async fn drive<T: Send + 'static>(&self, mut call: Boxed<T>) -> Result<T, Undriven> {
         loop {
             if !self.pace.is_slow()
                 && let Some(done) = self.until_slow(&mut call).await
@@ -193,7 +190,7 @@ impl Driver {
     }
 
     /// None if it does not belong here any more.
-    async fn until_slow<T>(&self, call: &mut Call<T>) -> Option<T> {
+    async fn until_slow<T>(&self, call: &mut Boxed<T>) -> Option<T> {
         poll_fn(|cx| match call.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
             Poll::Pending if self.turn.is_slow() => Poll::Ready(None),
@@ -215,7 +212,7 @@ impl Driver {
     }
 
     /// On a thread of the slow lane.
-    async fn until_fast<T>(self, mut call: Call<T>, home: Handle) -> Back<T> {
+    async fn until_fast<T>(self, mut call: Boxed<T>, home: Handle) -> Back<T> {
         let mut used = Duration::ZERO;
         let done = poll_fn(|cx| {
             let before = processor_time();
@@ -318,8 +315,7 @@ impl Turn {
     }
 
     /// Runs `call`, and counts its time.
-    pub(crate) async fn drive<T>(&self, call: impl Future<Output = T>) -> T {
-        let mut call = pin!(call);
+    pub(crate) async fn drive<T>(&self, mut call: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|cx| {
             let start = Instant::now();
             self.clock().begin(start);

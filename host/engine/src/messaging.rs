@@ -56,7 +56,7 @@ impl Actor {
             let told = live.told.as_ref().expect("whoever exports a handler has it");
             told.wasmcloud_messaging_handler().call_handle_message(store, &message).await
         });
-        driver.drive(told).await?
+        driver.drive(Box::pin(told)).await?
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use wattle_types::{LatticeId, Token};
 
@@ -20,7 +21,14 @@ pub struct ConnectConfig {
     pub credentials: Credentials,
     /// Certificates (PEM) of those who may vouch for the server, besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// How often the server is asked whether it is there. The third question without an answer
+    /// ends the connection, so a server that hangs is left within three of these.
+    pub ping_interval: Duration,
 }
+
+/// Whoever beats has to be back with another server before its silence counts as its loss.
+const MEMBER_PING: Duration = Duration::from_secs(1);
+const CLIENT_PING: Duration = Duration::from_secs(5);
 
 impl ConnectConfig {
     /// A host or controller, whose replies come to the id it is known by.
@@ -32,6 +40,7 @@ impl ConnectConfig {
             who,
             credentials: Credentials::Anonymous,
             ca_file: None,
+            ping_interval: MEMBER_PING,
         }
     }
 
@@ -39,7 +48,7 @@ impl ConnectConfig {
     pub fn client(url: impl Into<String>, lattice: LatticeId) -> Self {
         let who = format!("client-{}", random_token());
         let who = who.parse().expect("letters, digits and a dash make a token");
-        Self::member(url, lattice, who)
+        Self { ping_interval: CLIENT_PING, ..Self::member(url, lattice, who) }
     }
 }
 

@@ -1,22 +1,21 @@
 //! Getting connected and staying so.
 //!
 //! The first connection is tried here, so that each failure can be told; after that the client
-//! reconnects by itself, for ever, after a random part of two seconds each time. Full jitter, or
-//! a thousand hosts that lost one server return to the next in the same instant.
+//! reconnects by itself, for ever, to the server that [`next`] names.
+
+mod next;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use async_nats::{ConnectErrorKind, ConnectOptions, Event, ReconnectToServer, ServerAddr};
 use tokio::sync::watch;
 use wattle_tasks::Backoff;
 
+use self::next::Next;
 use super::config::{ConnectConfig, Credentials};
-
-/// Two pings without an answer end a connection, so a server that hangs is noticed within 15 s.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The bound of every wait between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
@@ -86,8 +85,10 @@ pub enum ConnectError {
 /// What the client's callbacks and we share.
 struct Observer<F> {
     state: watch::Sender<ConnectionState>,
-    /// Before the first connection nothing is awaited: we pause between attempts ourselves.
+    /// Before the first connection the client tries what it is given, at once: we pause between
+    /// attempts ourselves.
     joined: AtomicBool,
+    next: Next,
     on_event: F,
 }
 
@@ -100,7 +101,12 @@ pub(crate) async fn establish(
 ) -> Result<(async_nats::Client, watch::Receiver<ConnectionState>), ConnectError> {
     let addresses = addresses(&config.url)?;
     let (state, mut link) = watch::channel(ConnectionState::default());
-    let observer = Arc::new(Observer { state, joined: AtomicBool::new(false), on_event });
+    let observer = Arc::new(Observer {
+        state,
+        joined: AtomicBool::new(false),
+        next: Next::default(),
+        on_event,
+    });
 
     let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
     let mut attempt = 0;
@@ -160,14 +166,15 @@ async fn options<F: Fn(Notice) + Send + Sync + 'static>(
     let mut options = ConnectOptions::new()
         .name(&config.name)
         .custom_inbox_prefix(reply_prefix)
-        .ping_interval(PING_INTERVAL)
+        .ping_interval(config.ping_interval)
         .connection_timeout(ATTEMPT_TIMEOUT)
-        .reconnect_delay_callback(move |_attempt| {
-            if observer.joined.load(Ordering::Relaxed) {
-                BACKOFF_MAX.mul_f64(fastrand::f64())
-            } else {
-                Duration::ZERO
-            }
+        .reconnect_delay_callback(|_attempt| Duration::ZERO)
+        .reconnect_to_server_callback(move |servers, _info| {
+            let joined = observer.joined.load(Ordering::Relaxed);
+            let next = joined.then(|| observer.next.after(&servers)).flatten();
+            std::future::ready(
+                next.map(|(addr, pause)| ReconnectToServer { addr, delay: Some(pause) }),
+            )
         })
         .event_callback(move |event| {
             told.on(event);

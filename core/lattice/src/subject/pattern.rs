@@ -52,6 +52,11 @@ pub enum Pattern {
         host: HostId,
     },
     Leader,
+    AskControllers,
+    /// `wattle.<L>.controller.<name>.*`
+    AskedOfController {
+        name: Token,
+    },
     /// `host.ping`, answered by every host.
     HostPings,
     /// `host.*.<host>`: get and stop.
@@ -124,6 +129,8 @@ impl Names {
             Pattern::WakesOf { host } => own(&format!("wake.{host}")),
             Pattern::AskedOf { host } => own(&format!("host.{host}.*")),
             Pattern::Leader => own("leader"),
+            Pattern::AskControllers => own("ask.controllers"),
+            Pattern::AskedOfController { name } => own(&format!("controller.{name}.*")),
             Pattern::HostPings => control("host.ping"),
             Pattern::HostControls { host } => control(&format!("host.*.{host}")),
             Pattern::ComponentControls { host } => control(&format!("component.*.{host}")),

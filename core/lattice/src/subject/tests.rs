@@ -31,8 +31,10 @@ fn every_subject() -> Vec<Subject> {
         Subject::Beat { host: host() },
         Subject::Wake { host: host() },
         Subject::Leader,
+        Subject::AskControllers,
         Subject::AppStatus { app: app.clone() },
     ];
+    all.extend(ControllerOp::ALL.map(|op| Subject::Controller { name: token("c1"), op }));
     all.extend(HostOp::ALL.map(|op| Subject::Host { host: host(), op }));
     all.extend(EventName::ALL.map(Subject::Event));
     all.extend(
@@ -219,6 +221,8 @@ fn every_subject_is_heard_by_exactly_one_pattern_of_its_listeners() {
         Pattern::WakesOf { host },
         Pattern::AskedOf { host },
         Pattern::Leader,
+        Pattern::AskControllers,
+        Pattern::AskedOfController { name: named("c1") },
         Pattern::HostPings,
         Pattern::HostControls { host },
         Pattern::ComponentControls { host },

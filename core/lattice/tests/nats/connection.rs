@@ -312,3 +312,23 @@ async fn a_message_carries_the_trace_it_was_said_in() {
     let message = soon("the message", heard.next()).await.unwrap();
     assert_eq!(message.trace().traceparent, None, "nothing is traced, nothing is claimed");
 }
+
+/// A member whose silence has lasted five seconds counts as lost.
+#[tokio::test]
+async fn a_server_that_hangs_is_left_before_its_members_count_as_lost() {
+    let hanging = NatsServer::start();
+    let elsewhere = NatsServer::free_port();
+    let urls = format!("{},nats://127.0.0.1:{elsewhere}", hanging.url());
+    let config = ConnectConfig::member(urls, lattice(), "c1".parse().unwrap());
+    let connection = Connection::connect(config, |_| {}).await.unwrap();
+    let _other = NatsServer::start_at(elsewhere);
+    let mut link = connection.connected();
+    let before = link.borrow().connects;
+
+    let hung = std::time::Instant::now();
+    hanging.pause();
+    let elsewhere = link.wait_for(|link| link.up && before < link.connects);
+    soon("the connection is made elsewhere", elsewhere).await.unwrap();
+    let took = hung.elapsed();
+    assert!(took < Duration::from_millis(4_500), "silent for {took:?}");
+}

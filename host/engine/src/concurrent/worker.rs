@@ -53,7 +53,7 @@ pub(super) fn start(hire: Hire) {
     // Those who wait know their deadlines themselves.
     let driver = Driver { lane, turn, pace: hire.core.pace.clone(), deadline: None };
     // A panic was settled where it happened.
-    tokio::spawn(async move { driver.drive(hire.run()).await });
+    tokio::spawn(async move { driver.drive(Box::pin(hire.run())).await });
 }
 
 impl Hire {
@@ -66,7 +66,7 @@ impl Hire {
         let turn = worker.turn.clone();
         let mut seat = Seat::new(&self.loaded, &self.core, ongoing, turn.clone(), self.serves);
         let end = {
-            let serving = serve::run(&mut self, first, &mut seat);
+            let serving = pin!(serve::run(&mut self, first, &mut seat));
             watched(&worker, turn.drive(serving)).await
         };
         let errands = worker.board.clear();
