@@ -110,6 +110,10 @@ pub enum Alarm {
     AssignmentLost {
         host: HostId,
     },
+    /// A later version wrote the host's assignment; it is left alone.
+    AssignmentNewer {
+        host: HostId,
+    },
     /// One generation with two contents.
     AssignmentForked {
         host: HostId,
@@ -182,6 +186,11 @@ impl fmt::Display for Alarm {
             Self::AssignmentLost { host } => {
                 write!(f, "state lost: host {host} follows an assignment newer than the stored one")
             }
+            Self::AssignmentNewer { host } => write!(
+                f,
+                "a later version wrote the assignment of host {host}, which is left alone; let a \
+                 controller of that version lead"
+            ),
             Self::AssignmentForked { host } => {
                 write!(f, "host {host} follows another assignment under the stored generation")
             }

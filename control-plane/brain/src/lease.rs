@@ -37,6 +37,9 @@ const COLLISION_MS: u64 = 500;
 const WATCHED_MS: u64 = 2_000;
 /// An epoch rises by one per change of leadership; nobody sees a million in one lattice.
 pub const EPOCH_JUMP_MAX: u64 = 1_000_000;
+/// The oldest version that understands all that this one stores; whoever leads writes it into the
+/// lease, where it only rises.
+pub const MIN_VERSION: &str = "0.1.0";
 
 /// Who this controller is, in the lease.
 #[derive(Clone, Debug)]
@@ -46,6 +49,8 @@ pub struct Identity {
     pub boot: u64,
     /// Semantic version.
     pub version: String,
+    /// The oldest that may lead after this one: [`MIN_VERSION`].
+    pub min_version: String,
 }
 
 #[derive(Debug)]
@@ -162,9 +167,19 @@ impl Lease {
             epoch: highest.next(),
             beat: old.beat + 1,
             version: self.identity.version.clone(),
+            min_version: self.min_version(&old),
             ..old
         };
         Move::Take { lease, seq: taking.seq, lost }
+    }
+
+    /// The higher of what the lease asks for and what this controller does.
+    fn min_version(&self, lease: &Stored) -> String {
+        let own = &self.identity.min_version;
+        match compare_versions(&lease.min_version, own) {
+            Ordering::Less => own.clone(),
+            Ordering::Equal | Ordering::Greater => lease.min_version.clone(),
+        }
     }
 
     /// The lease was read. Returns what it asks for when our version is too old.
@@ -224,6 +239,7 @@ impl Lease {
         let Role::Holder { seq, lease, .. } = &self.role else { return None };
         let mut next = lease.clone();
         next.beat += 1;
+        next.min_version = self.min_version(lease);
         // Hosts remember an epoch that the store forgot: rise above it, or they obey nobody.
         if lease.epoch < self.epoch_known {
             next.epoch = self.epoch_known.next();

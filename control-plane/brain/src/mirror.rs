@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use wattle_types::assignment::AssignmentError;
 use wattle_types::stored;
 use wattle_types::{
     ActorId, ActorSpec, AppHead, AppName, Application, Assignment, ConfigName, ConfigRecord,
@@ -23,6 +24,8 @@ pub(crate) struct At<T> {
     pub(crate) value: Option<T>,
     /// There is something; it only cannot be read.
     pub(crate) unreadable: bool,
+    /// It cannot be read because a later version wrote it.
+    pub(crate) newer: bool,
 }
 
 /// A stored manifest in both forms.
@@ -39,6 +42,13 @@ pub(crate) struct Stated {
 pub(crate) struct Told {
     pub(crate) assignment: Assignment,
     pub(crate) hash: Digest,
+}
+
+/// Whether what cannot be read was written by a later version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Newer {
+    Yes,
+    No,
 }
 
 /// The value of `manifest.<name>.<revision>`.
@@ -126,8 +136,14 @@ impl Mirror {
                 }
             },
             Key::Assign(host) => {
-                let told = bytes.and_then(Told::read).filter(|told| told.assignment.host == host);
-                put(&mut self.assignments, host, seq, content, told)
+                let read = bytes.map(Told::read);
+                let newer = matches!(read, Some(Err(Newer::Yes)));
+                let told = read.and_then(Result::ok).filter(|told| told.assignment.host == host);
+                let changed = put(&mut self.assignments, host, seq, content, told);
+                if let Some(at) = self.assignments.get_mut(&host).filter(|_| changed) {
+                    at.newer = newer;
+                }
+                changed
             }
             Key::Link { .. } => {
                 let read = |bytes| stored::decode("a link", bytes).ok();
@@ -221,7 +237,7 @@ fn put<K: Ord, V>(
     match map.get(&key) {
         Some(at) if seq <= at.seq => false,
         _ => {
-            map.insert(key, At { seq, value, unreadable });
+            map.insert(key, At { seq, value, unreadable, newer: false });
             true
         }
     }
@@ -238,9 +254,16 @@ impl Stated {
 }
 
 impl Told {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let assignment = Assignment::decode(bytes).ok()?;
-        Some(Self { assignment, hash: Digest::of(bytes) })
+    fn read(bytes: &[u8]) -> Result<Self, Newer> {
+        let assignment = Assignment::decode(bytes).map_err(|error| match error {
+            AssignmentError::Unreadable(stored::Error::Version { found, .. })
+                if stored::VERSION < found =>
+            {
+                Newer::Yes
+            }
+            _ => Newer::No,
+        })?;
+        Ok(Self { assignment, hash: Digest::of(bytes) })
     }
 }
 

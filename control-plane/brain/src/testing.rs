@@ -9,7 +9,7 @@ use wattle_types::{
 };
 
 use crate::apps::{Answer, Command};
-use crate::lease::Identity;
+use crate::lease::{Identity, MIN_VERSION};
 use crate::{
     Alarm, Brain, Config, Content, Effect, Event, Expect, LeaseReading, Payload, ProbeReply,
     RequestId, Stamp, Write, Wrote,
@@ -111,7 +111,9 @@ pub(crate) struct TestHost {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let identity = Identity { holder: "c1".to_owned(), boot: 1, version: "0.1.0".to_owned() };
+        let version = MIN_VERSION.to_owned();
+        let identity =
+            Identity { holder: "c1".to_owned(), boot: 1, min_version: version.clone(), version };
         let config = Config { lattice: lattice(), identity, epoch_known: Epoch::ZERO };
         let mut world = Self {
             now: Millis(10_000),
@@ -235,7 +237,7 @@ impl World {
 
     pub(crate) fn assignment(&self, index: u8) -> Option<Assignment> {
         let (_, bytes) = self.store.get(&Key::Assign(host(index)))?;
-        Some(Assignment::decode(bytes).unwrap())
+        Assignment::decode(bytes).ok()
     }
 
     /// What each host was told, as `id=count` words.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use wattle_brain::lease::Identity;
+use wattle_brain::lease::{Identity, MIN_VERSION};
 use wattle_brain::{Brain, Config};
 use wattle_lattice::store::{EnsureError, StoreConfig};
 use wattle_lattice::{
@@ -66,6 +66,7 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
         holder: config.name.to_string(),
         boot: fastrand::u64(..),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        min_version: MIN_VERSION.to_owned(),
     };
     let boot = identity.boot;
     let brain = Brain::new(Config { lattice: config.lattice.clone(), identity, epoch_known });

@@ -101,6 +101,23 @@ fn a_leader_that_cannot_renew_stops_deciding_and_goes_on_under_its_epoch() {
 }
 
 #[test]
+fn a_holder_whose_lease_became_newer_stops() {
+    let mut world = World::leading(1);
+    let mut newer = world.lease();
+    (newer.v, newer.holder, newer.boot) = (2, Some("c2".to_owned()), 2);
+    let bytes = wattle_types::stored::encode(&newer);
+    world.last_seq += 1;
+    world.store.insert(Key::Lease, (world.last_seq, bytes.clone()));
+    let batches = world.batches.len();
+    world.run(60_000);
+    assert!(!world.brain.is_leading(world.now) && !world.served);
+    assert_eq!(world.batches.len(), batches, "nothing was stored after it");
+    assert_eq!(world.store[&Key::Lease].1, bytes);
+    let said = world.alarms.iter().filter(|alarm| matches!(alarm, Alarm::TooOld { .. }));
+    assert_eq!(said.count(), 1, "{:?}", world.alarms);
+}
+
+#[test]
 fn leaving_gives_the_lease_back() {
     let mut world = World::leading(0);
     let epoch = world.lease().epoch;
