@@ -1,6 +1,7 @@
 //! The parts together: which event goes to whom, and in which order things are done.
 
 mod door;
+mod outlet;
 mod requests;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -18,6 +19,7 @@ use crate::lease::{Identity, Lease, Move, RENEW_MS};
 use crate::mirror::Mirror;
 use crate::reconcile::Reconcile;
 use door::Door;
+use outlet::Outlet;
 use requests::{REQUEST_AGAIN_MS, Request};
 
 #[derive(Clone, Debug)]
@@ -42,6 +44,7 @@ pub struct Brain {
     /// The request whose batch is under way, and its answer once that is stored.
     underway: Option<(Request, Answer)>,
     door: Door,
+    outlet: Outlet,
     announced_at: Option<Millis>,
     renewed_at: Millis,
     /// No request is decided before: what made the last one fail is still on its way here.
@@ -76,6 +79,7 @@ impl Brain {
             requests: VecDeque::new(),
             underway: None,
             door: Door::Closed,
+            outlet: Outlet::default(),
             announced_at: None,
             renewed_at: Millis(0),
             requests_from: Millis(0),
@@ -122,7 +126,8 @@ impl Brain {
             }
             Event::LeaseRead { op, reading } => self.lease_read(now, op, &reading, out),
             Event::Committed { op, wrote } => {
-                let settled = self.journal.wrote(now, op, wrote, &mut self.dice);
+                self.sent(now, &wrote, out);
+                let settled = self.journal.wrote(now, op, &wrote, &mut self.dice);
                 self.settle(now, settled, out);
             }
             Event::Beat(beat) => {
@@ -167,6 +172,7 @@ impl Brain {
             let own = self.lease.version().to_owned();
             out.push(Effect::Raise(Alarm::TooOld { own, wanted }));
         }
+        self.found(now, reading, out);
         let settled = self.journal.read(now, op, reading, &mut self.dice);
         self.settle(now, settled, out);
     }
@@ -199,6 +205,7 @@ impl Brain {
                 out.push(Effect::Raise(Alarm::TooLarge));
                 self.reconcile.cannot(now);
             }
+            Some(Settled::NotTaken { purpose }) => self.not_taken(now, &purpose, out),
             Some(Settled::Lost { purpose }) => {
                 let epoch = self.lease.epoch();
                 self.lease.lost(now);
@@ -287,7 +294,7 @@ impl Brain {
 
     /// As a candidate: watch the lease, and take it when it is free.
     fn stand(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        if !self.journal.is_idle() {
+        if !self.journal.is_idle() || !self.outlet.is_open(now) {
             return;
         }
         let op = self.journal.next_op();
@@ -303,7 +310,7 @@ impl Brain {
     }
 
     fn leave(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        if !self.journal.is_idle() {
+        if !self.journal.is_idle() || !self.outlet.is_open(now) {
             return;
         }
         match self.lease.renewed() {
@@ -321,7 +328,8 @@ impl Brain {
 
     fn renew(&mut self, now: Millis, out: &mut Vec<Effect>) {
         let due = RENEW_MS <= now.since(self.renewed_at);
-        if due && self.lease.is_held() && self.journal.is_idle() {
+        let free = self.journal.is_idle() && self.outlet.is_open(now);
+        if due && self.lease.is_held() && free {
             self.commit(now, Purpose::Renew, Vec::new(), out);
         }
     }
@@ -352,8 +360,8 @@ impl Brain {
         if self.fleet.take_changed() {
             self.reconcile.wake();
         }
-        let ready =
-            self.mirror.is_current() && self.fleet.is_settled(now) && self.journal.is_idle();
+        let free = self.journal.is_idle() && self.outlet.is_open(now);
+        let ready = self.mirror.is_current() && self.fleet.is_settled(now) && free;
         if !ready || !self.reconcile.is_due(now) {
             return;
         }

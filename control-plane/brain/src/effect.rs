@@ -19,6 +19,9 @@ pub enum Effect {
         op: OpId,
         writes: Vec<Write>,
     },
+    /// Make the control stream if it is not there, and follow it anew from its beginning, which
+    /// begins with `FollowReset`. Not answered: the next reading of the lease shows it.
+    MakeStore,
     /// Keep the highest epoch on disk, before anything after this effect is done. Not answered.
     RememberEpoch {
         epoch: Epoch,
@@ -157,6 +160,12 @@ pub enum Alarm {
     },
     /// Something to be written exceeds what the server takes in one message.
     TooLarge,
+    /// The control stream was deleted, and is made again.
+    StoreGone,
+    /// The server refuses writes, and says why.
+    StoreRefuses {
+        reason: String,
+    },
     LeadershipLost {
         epoch: Epoch,
     },
@@ -228,6 +237,14 @@ impl fmt::Display for Alarm {
             Self::TooLarge => f.write_str(
                 "an assignment exceeds what the NATS server takes in one message; raise its \
                  max_payload",
+            ),
+            Self::StoreGone => f.write_str(
+                "the control stream is gone; it is made again, empty, and what runs goes on running",
+            ),
+            Self::StoreRefuses { reason } => write!(
+                f,
+                "the lattice's store refuses writes: {reason}; nothing can be changed until it \
+                 takes them again"
             ),
             Self::LeadershipLost { epoch } => write!(f, "no longer leading (epoch {epoch})"),
             Self::LeadershipTaken { epoch } => write!(f, "leading with epoch {epoch}"),

@@ -203,6 +203,12 @@ impl Lease {
                 watch.seen_at = None;
                 return None;
             }
+            // Whoever makes the stream again is told by its next reading that it is there.
+            LeaseReading::NoStream => {
+                watch.read_at = now + READ_ABSENT_MS;
+                watch.seen_at = None;
+                return None;
+            }
             LeaseReading::Absent => {
                 watch.read_at = now + READ_ABSENT_MS;
                 (None, None)

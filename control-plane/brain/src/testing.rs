@@ -89,6 +89,10 @@ pub(crate) struct World {
     pub(crate) told: Vec<(String, u64)>,
     pub(crate) served: bool,
     pub(crate) stopped: bool,
+    /// The stream is gone.
+    pub(crate) deleted: bool,
+    /// Why the store takes no writes.
+    pub(crate) refuses: Option<String>,
     requests: u64,
 }
 
@@ -128,6 +132,8 @@ impl World {
             told: Vec::new(),
             served: false,
             stopped: false,
+            deleted: false,
+            refuses: None,
             requests: 0,
         };
         world.event(Event::Connected);
@@ -291,6 +297,11 @@ impl World {
         self.event(Event::Followed { key, seq, content });
     }
 
+    /// Somebody deletes the stream, with all that is in it.
+    pub(crate) fn delete_stream(&mut self) {
+        (self.store, self.last_seq, self.deleted) = (BTreeMap::new(), 0, true);
+    }
+
     /// Somebody else deletes.
     pub(crate) fn remove(&mut self, key: Key) {
         self.last_seq += 1;
@@ -310,6 +321,7 @@ impl World {
             Effect::ReadLease { op } => {
                 let reading = match self.store.get(&Key::Lease) {
                     Some((seq, bytes)) => LeaseReading::Found { seq: *seq, bytes: bytes.clone() },
+                    None if self.deleted => LeaseReading::NoStream,
                     None => LeaseReading::Absent,
                 };
                 self.event(Event::LeaseRead { op, reading });
@@ -340,6 +352,11 @@ impl World {
             }
             Effect::TellConfig { name, at_least } => self.told.push((name.to_string(), at_least)),
             Effect::Stopped => self.stopped = true,
+            Effect::MakeStore => {
+                self.deleted = false;
+                self.event(Event::FollowReset);
+                self.event(Event::FollowedAll { seq: self.last_seq });
+            }
             Effect::RememberEpoch { .. } | Effect::Announce { .. } => {}
         }
     }
@@ -349,6 +366,12 @@ impl World {
             let seq = self.store.get(&write.key).map(|(seq, _)| *seq);
             write.expect == seq.map_or(Expect::Absent, Expect::Seq)
         };
+        if self.deleted {
+            return Wrote::Nobody;
+        }
+        if let Some(reason) = self.refuses.clone() {
+            return Wrote::Refused { reason };
+        }
         if !writes.iter().all(fits) {
             return Wrote::Conflict;
         }

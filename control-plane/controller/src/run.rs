@@ -1,8 +1,9 @@
 //! The life of a controller: join, work until told to stop, give the lease back, leave.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use wattle_brain::lease::{Identity, MIN_VERSION};
@@ -73,11 +74,13 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
 
     // Not a child of `stop`: the brain still needs hands and ears to give the lease back.
     let tasks = Tasks::default();
+    let follow_anew = Arc::new(Notify::new());
     let ears = Ears {
         connection: connection.clone(),
         store: store.clone(),
         believed: config.believed(),
         mailbox: mailbox.clone(),
+        follow_anew: follow_anew.clone(),
     };
     ears.listen(&tasks).await?;
     let stop_grace = config.stop_grace;
@@ -89,6 +92,7 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
         memory,
         mailbox,
         tasks: tasks.clone(),
+        follow_anew,
         door: None,
     };
     let ended = Mind::new(brain, hands, letters).run(stop, stop_grace).await;

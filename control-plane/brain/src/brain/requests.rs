@@ -76,8 +76,7 @@ impl Brain {
     pub(super) fn drop_stale(&mut self, now: Millis, out: &mut Vec<Effect>) {
         while self.requests.front().is_some_and(|next| REQUEST_WAIT_MS < now.since(next.came_at)) {
             let Some(request) = self.requests.pop_front() else { return };
-            let text = "the controller cannot reach the lattice's store just now; ask again";
-            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+            reply(out, request.id, Answer::Unavailable(self.unreachable()));
         }
     }
 

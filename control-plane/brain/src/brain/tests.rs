@@ -118,6 +118,47 @@ fn a_holder_whose_lease_became_newer_stops() {
 }
 
 #[test]
+fn a_stream_that_is_gone_is_made_again_and_nothing_ends() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(2_000);
+    let (told, epoch) = (world.hosts[&0].inventory.applied, world.brain.epoch());
+    world.delete_stream();
+    world.run(2_500);
+    assert!(world.deleted, "an election looks like this too, for a while");
+    world.run(10_000);
+    assert!(!world.deleted && world.brain.is_leading(world.now), "{:?}", world.alarms);
+    assert!(epoch < world.brain.epoch());
+    assert_eq!(world.hosts[&0].inventory.applied, told, "the host was told nothing");
+    let count = |alarm: fn(&Alarm) -> bool| world.alarms.iter().filter(|a| alarm(a)).count();
+    assert_eq!(count(|alarm| *alarm == Alarm::StoreGone), 1);
+    assert_eq!(count(|alarm| matches!(alarm, Alarm::StateLost { .. })), 1);
+}
+
+#[test]
+fn a_store_that_refuses_is_said_once_and_to_whoever_asks() {
+    let mut world = World::leading(1);
+    let epoch = world.brain.epoch();
+    world.refuses = Some("insufficient storage resources available".to_owned());
+    let answer = world.put(&manifest("shop", "v1", &[("web", "")]));
+    let says = |answer: &Answer| matches!(answer, Answer::Unavailable(text) if text.contains("insufficient storage"));
+    assert!(says(&answer), "{answer:?}");
+    world.run(20_000);
+    // The lease has run out meanwhile; who asks is still told why.
+    let answer = world.put(&manifest("shop", "v1", &[("web", "")]));
+    assert!(says(&answer), "{answer:?}");
+    let raised = |world: &World| {
+        world.alarms.iter().filter(|alarm| matches!(alarm, Alarm::StoreRefuses { .. })).count()
+    };
+    assert_eq!(raised(&world), 1, "{:?}", world.alarms);
+    world.refuses = None;
+    world.run(3_000);
+    assert!(world.brain.is_leading(world.now));
+    assert_eq!(world.brain.epoch(), epoch);
+    assert!(matches!(world.put(&manifest("shop", "v1", &[("web", "")])), Answer::Put { .. }));
+}
+
+#[test]
 fn leaving_gives_the_lease_back() {
     let mut world = World::leading(0);
     let epoch = world.lease().epoch;

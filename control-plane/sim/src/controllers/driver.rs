@@ -24,6 +24,7 @@ impl World {
                 self.ask_store(process, Wanted::Lease { op }, STORE_MS, Due::of_brain(failed));
             }
             Effect::Commit { op, writes } => self.commit(process, op, writes),
+            Effect::MakeStore => self.reset_follower(process),
             Effect::RememberEpoch { epoch } => {
                 let known = &mut self.controllers[index].epoch_known;
                 *known = epoch.max(*known);
