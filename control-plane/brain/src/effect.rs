@@ -19,6 +19,11 @@ pub enum Effect {
         op: OpId,
         writes: Vec<Write>,
     },
+    /// Write one value outside of any batch, which only the canary is. Answered by `Written`.
+    Write {
+        op: OpId,
+        write: Write,
+    },
     /// Make the control stream if it is not there, and follow it anew from its beginning, which
     /// begins with `FollowReset`. Not answered: the next reading of the lease shows it.
     MakeStore,
@@ -162,6 +167,8 @@ pub enum Alarm {
     TooLarge,
     /// The control stream was deleted, and is made again.
     StoreGone,
+    /// We are connected, and no small write of ours has succeeded for a while.
+    StoreWedged,
     /// The server refuses writes, and says why.
     StoreRefuses {
         reason: String,
@@ -240,6 +247,12 @@ impl fmt::Display for Alarm {
             ),
             Self::StoreGone => f.write_str(
                 "the control stream is gone; it is made again, empty, and what runs goes on running",
+            ),
+            Self::StoreWedged => write!(
+                f,
+                "the lattice's store has taken nothing for {} s, though NATS is connected; look \
+                 at the stream's leader",
+                crate::canary::WEDGED_MS / 1_000
             ),
             Self::StoreRefuses { reason } => write!(
                 f,

@@ -43,6 +43,11 @@ pub enum Event {
         op: OpId,
         wrote: Wrote,
     },
+    /// The answer to [`Effect::Write`](crate::Effect::Write).
+    Written {
+        op: OpId,
+        wrote: Wrote,
+    },
     Beat(Beat),
     /// The answer to [`Effect::AskInventory`](crate::Effect::AskInventory); none in time is none.
     Inventoried {

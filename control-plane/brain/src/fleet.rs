@@ -107,6 +107,10 @@ impl Fleet {
         }
     }
 
+    pub(crate) fn is_outage(&self) -> bool {
+        self.outage.is_some()
+    }
+
     /// Everybody's silence begins now: what went before was not heard, or not by a judge.
     fn begin_anew(&mut self, now: Millis) {
         for host in self.hosts.values_mut() {

@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     TakeOver,
     Renew,
     StepDown,
+    /// As [`Purpose::StepDown`], but because somebody asked: we go on as a candidate.
+    Yield,
     Request(RequestId),
     /// What follows from a look at everything.
     Reconcile,

@@ -11,7 +11,7 @@ use wattle_types::assignment::AssignmentError;
 use wattle_types::stored;
 use wattle_types::{
     ActorId, ActorSpec, AppHead, AppName, Application, Assignment, ConfigName, ConfigRecord,
-    Digest, HostId, IdRecord, Key, LinkRecord, Manifest, Owner, Part, Revision, SpecHash,
+    Digest, HostId, IdRecord, Key, Lease, LinkRecord, Manifest, Owner, Part, Revision, SpecHash,
 };
 
 use crate::effect::Expect;
@@ -66,6 +66,9 @@ pub(crate) struct Mirror {
     seen: u64,
     /// The last of our own writes: nothing is decided before it is seen.
     barrier: u64,
+    /// For people, and to see that it was given back: what is decided by it is read from the
+    /// stream's leader.
+    pub(crate) lease: Option<At<Lease>>,
     pub(crate) heads: BTreeMap<AppName, At<AppHead>>,
     pub(crate) manifests: BTreeMap<(AppName, Revision), At<Stated>>,
     pub(crate) ids: BTreeMap<ActorId, At<IdRecord>>,
@@ -81,6 +84,20 @@ impl Mirror {
     /// Whether this is all there is, our own writes included.
     pub(crate) fn is_current(&self) -> bool {
         self.complete && self.barrier <= self.seen
+    }
+
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    pub(crate) fn barrier(&self) -> u64 {
+        self.barrier
+    }
+
+    /// Whether somebody gave the lease back, as far as was followed.
+    pub(crate) fn is_leaderless(&self) -> bool {
+        let lease = self.lease.as_ref().and_then(|at| at.value.as_ref());
+        lease.is_some_and(|lease| lease.holder.is_none())
     }
 
     /// We wrote up to here.
@@ -112,7 +129,14 @@ impl Mirror {
             Content::Gone | Content::Unreadable => None,
         };
         match key {
-            Key::Lease => false,
+            Key::Lease => {
+                if self.lease.as_ref().is_none_or(|known| known.seq < seq) {
+                    let value = bytes.and_then(|bytes| stored::decode("the lease", bytes).ok());
+                    self.lease = Some(At { seq, value, unreadable: false, newer: false });
+                }
+                false
+            }
+            Key::Canary(_) => false,
             Key::App(name) => {
                 let read = |bytes| stored::decode("an application", bytes).ok();
                 // A head under another name would answer for that application.

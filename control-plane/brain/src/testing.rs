@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub(crate) deleted: bool,
     /// Why the store takes no writes.
     pub(crate) refuses: Option<String>,
+    /// The store answers no write outside of batches.
+    pub(crate) wedged: bool,
     requests: u64,
 }
 
@@ -116,8 +118,8 @@ pub(crate) struct TestHost {
 impl World {
     pub(crate) fn new() -> Self {
         let version = MIN_VERSION.to_owned();
-        let identity =
-            Identity { holder: "c1".to_owned(), boot: 1, min_version: version.clone(), version };
+        let holder = "c1".parse().unwrap();
+        let identity = Identity { holder, boot: 1, min_version: version.clone(), version };
         let config = Config { lattice: lattice(), identity, epoch_known: Epoch::ZERO };
         let mut world = Self {
             now: Millis(10_000),
@@ -134,6 +136,7 @@ impl World {
             stopped: false,
             deleted: false,
             refuses: None,
+            wedged: false,
             requests: 0,
         };
         world.event(Event::Connected);
@@ -330,6 +333,13 @@ impl World {
                 let wrote = self.commit(&writes);
                 self.event(Event::Committed { op, wrote });
             }
+            Effect::Write { op, write } => {
+                let wrote = match self.wedged {
+                    true => Wrote::Unknown,
+                    false => self.store_all(&[write]),
+                };
+                self.event(Event::Written { op, wrote });
+            }
             Effect::Probe { host: id } => {
                 let up = self.hosts.values().any(|host| host.up && host.inventory.host == id);
                 let reply = if up { ProbeReply::Answered } else { ProbeReply::NoResponders };
@@ -362,6 +372,14 @@ impl World {
     }
 
     fn commit(&mut self, writes: &[Write]) -> Wrote {
+        let wrote = self.store_all(writes);
+        if matches!(wrote, Wrote::Ok { .. }) {
+            self.batches.push(writes.to_vec());
+        }
+        wrote
+    }
+
+    fn store_all(&mut self, writes: &[Write]) -> Wrote {
         let fits = |write: &Write| {
             let seq = self.store.get(&write.key).map(|(seq, _)| *seq);
             write.expect == seq.map_or(Expect::Absent, Expect::Seq)
@@ -375,7 +393,6 @@ impl World {
         if !writes.iter().all(fits) {
             return Wrote::Conflict;
         }
-        self.batches.push(writes.to_vec());
         let mut followed = Vec::new();
         for write in writes {
             self.last_seq += 1;

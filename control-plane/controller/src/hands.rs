@@ -50,6 +50,7 @@ impl Hands {
         match effect {
             Effect::ReadLease { op } => self.read_lease(op),
             Effect::Commit { op, writes } => self.commit(op, writes),
+            Effect::Write { op, write } => self.write(op, write),
             Effect::MakeStore => self.make_store(),
             Effect::RememberEpoch { epoch } => self.remember(epoch).await,
             Effect::Probe { host } => self.probe(host),
@@ -133,14 +134,15 @@ impl Hands {
         let writes: Vec<store::Write> =
             writes.into_iter().map(|write| self.sealed(write)).collect();
         self.learn("commit", async move {
-            let wrote = match store.commit(&writes).await {
-                WriteOutcome::Ok(last_seq) => Wrote::Ok { last_seq },
-                WriteOutcome::Conflict => Wrote::Conflict,
-                WriteOutcome::InFlight => Wrote::InFlight,
-                WriteOutcome::Unknown => Wrote::Unknown,
-                WriteOutcome::Refused(refusal) => refused(&refusal),
-            };
-            Event::Committed { op, wrote }
+            Event::Committed { op, wrote: wrote(&store.commit(&writes).await) }
+        });
+    }
+
+    /// One value, outside of any batch.
+    fn write(&self, op: OpId, write: Write) {
+        let (store, write) = (self.store.clone(), self.sealed(write));
+        self.learn("write", async move {
+            Event::Written { op, wrote: wrote(&store.write(&write).await) }
         });
     }
 
@@ -238,7 +240,18 @@ impl Hands {
     }
 }
 
-/// A write that is certainly not stored, in the brain's words.
+/// What became of a write, in the brain's words.
+fn wrote(outcome: &WriteOutcome) -> Wrote {
+    match outcome {
+        WriteOutcome::Ok(last_seq) => Wrote::Ok { last_seq: *last_seq },
+        WriteOutcome::Conflict => Wrote::Conflict,
+        WriteOutcome::InFlight => Wrote::InFlight,
+        WriteOutcome::Unknown => Wrote::Unknown,
+        WriteOutcome::Refused(refusal) => refused(refusal),
+    }
+}
+
+/// A write that is certainly not stored.
 fn refused(refusal: &Refusal) -> Wrote {
     match refusal {
         Refusal::TooLarge { .. } | Refusal::TooMany { .. } => {

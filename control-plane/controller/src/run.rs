@@ -64,7 +64,7 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
     info!(lattice = %config.lattice, controller = %config.name, "joined the lattice");
 
     let identity = Identity {
-        holder: config.name.to_string(),
+        holder: config.name.clone(),
         boot: fastrand::u64(..),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         min_version: MIN_VERSION.to_owned(),

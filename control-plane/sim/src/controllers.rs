@@ -62,6 +62,11 @@ pub(crate) enum Wanted {
         op: OpId,
         writes: Vec<Write>,
     },
+    /// One value, outside of any batch.
+    Write {
+        op: OpId,
+        write: Write,
+    },
     /// By a host.
     Value {
         key: Key,
@@ -122,7 +127,7 @@ impl World {
         let skew = self.rng.u64(..1_000_000_000);
         let controller = &mut self.controllers[index];
         let version = MIN_VERSION.to_owned();
-        let holder = format!("c{index}");
+        let holder = format!("c{index}").parse().expect("this is a name");
         let identity = Identity { holder, boot: life, min_version: version.clone(), version };
         let config = Config { lattice: lattice(), identity, epoch_known: controller.epoch_known };
         controller.running = Some(Run {

@@ -16,7 +16,7 @@ const AGAIN_MS: u64 = 1_000;
 
 /// How the store is.
 #[derive(Debug, Default)]
-pub(super) struct Outlet {
+pub(crate) struct Outlet {
     /// Since when every reading says that there is no stream.
     missing_since: Option<Millis>,
     /// When it was made last.
@@ -33,8 +33,13 @@ impl Outlet {
         self.not_before <= now
     }
 
-    pub(super) fn refusal(&self) -> Option<&str> {
+    pub(crate) fn refusal(&self) -> Option<&str> {
         self.refuses.as_deref()
+    }
+
+    /// The stream was deleted, and nobody has seen it since.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.made_at.is_some()
     }
 }
 
@@ -68,6 +73,7 @@ impl Brain {
     pub(super) fn sent(&mut self, now: Millis, wrote: &Wrote, out: &mut Vec<Effect>) {
         match wrote {
             Wrote::Ok { .. } => self.outlet.refuses = None,
+            Wrote::Conflict => self.batches_refused += 1,
             Wrote::Refused { reason } => {
                 self.outlet.not_before = now + AGAIN_MS;
                 if self.outlet.refuses.is_none() {
@@ -82,7 +88,7 @@ impl Brain {
     /// A batch was given up because the server takes none.
     pub(super) fn not_taken(&mut self, now: Millis, purpose: &Purpose, out: &mut Vec<Effect>) {
         match purpose {
-            Purpose::Request(_) => {
+            Purpose::Request(_) | Purpose::Yield => {
                 if let Some((request, _)) = self.underway.take() {
                     reply(out, request.id, Answer::Unavailable(self.unreachable()));
                 }

@@ -170,6 +170,38 @@ fn leaving_gives_the_lease_back() {
 }
 
 #[test]
+fn who_steps_down_lets_another_lead_first() {
+    let mut world = World::leading(1);
+    let epoch = world.brain.epoch();
+    assert_eq!(world.ask(Command::StepDown), Answer::SteppedDown { epoch });
+    assert_eq!((world.lease().holder, world.served), (None, false));
+    world.run(9_500);
+    assert!(!world.brain.is_leading(world.now), "others are first");
+    assert_eq!(world.lease().holder, None);
+    // Nobody else was there.
+    world.run(2_500);
+    assert!(world.brain.is_leading(world.now) && world.served);
+    assert!(epoch < world.brain.epoch());
+}
+
+#[test]
+fn a_standby_that_sees_the_lease_free_takes_it_at_once() {
+    let mut world = World::new();
+    let mut lease = wattle_types::Lease::vacant();
+    lease.holder = Some("c2".to_owned());
+    for beat in 0..10 {
+        lease.beat = beat;
+        world.intrude(Key::Lease, wattle_types::stored::encode(&lease));
+        world.run(1_000);
+    }
+    assert!(!world.brain.is_leading(world.now));
+    lease.holder = None;
+    world.intrude(Key::Lease, wattle_types::stored::encode(&lease));
+    world.run(300);
+    assert!(world.brain.is_leading(world.now), "it need not wait for its next reading");
+}
+
+#[test]
 fn a_candidate_leaves_at_once() {
     let mut world = World::new();
     world.event(Event::Stop);

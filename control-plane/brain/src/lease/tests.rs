@@ -4,7 +4,7 @@ const C1: &str = "c1";
 
 fn candidate(epoch_known: u64) -> Lease {
     let identity = Identity {
-        holder: C1.to_owned(),
+        holder: C1.parse().unwrap(),
         boot: 7,
         version: "0.2.0".to_owned(),
         min_version: "0.1.5".to_owned(),
