@@ -53,6 +53,8 @@ pub enum Command {
     Status {
         name: AppName,
     },
+    /// Let another controller lead.
+    StepDown,
 }
 
 impl Command {

@@ -1,6 +1,7 @@
 //! The parts together: which event goes to whom, and in which order things are done.
 
 mod door;
+pub(crate) mod outlet;
 mod requests;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -9,6 +10,7 @@ use wattle_types::time::Millis;
 use wattle_types::{Epoch, HostId, Key, LatticeId};
 
 use crate::apps::Answer;
+use crate::canary::Canary;
 use crate::dice::Dice;
 use crate::effect::{Alarm, Effect, Expect};
 use crate::event::{Event, LeaseReading, OpId, RequestId};
@@ -17,7 +19,9 @@ use crate::journal::{Journal, Purpose, Settled};
 use crate::lease::{Identity, Lease, Move, RENEW_MS};
 use crate::mirror::Mirror;
 use crate::reconcile::Reconcile;
+use crate::report::Standing;
 use door::Door;
+use outlet::Outlet;
 use requests::{REQUEST_AGAIN_MS, Request};
 
 #[derive(Clone, Debug)]
@@ -33,15 +37,21 @@ pub struct Config {
 pub struct Brain {
     lattice: LatticeId,
     dice: Dice,
-    lease: Lease,
+    pub(crate) lease: Lease,
     journal: Journal,
-    mirror: Mirror,
-    fleet: Fleet,
-    reconcile: Reconcile,
+    pub(crate) mirror: Mirror,
+    pub(crate) fleet: Fleet,
+    pub(crate) reconcile: Reconcile,
+    pub(crate) canary: Canary,
+    /// Alarms that were raised.
+    pub(crate) standing: Standing,
+    /// Batches that met somebody else's.
+    pub(crate) batches_refused: u64,
     requests: VecDeque<Request>,
     /// The request whose batch is under way, and its answer once that is stored.
     underway: Option<(Request, Answer)>,
     door: Door,
+    pub(crate) outlet: Outlet,
     announced_at: Option<Millis>,
     renewed_at: Millis,
     /// No request is decided before: what made the last one fail is still on its way here.
@@ -65,6 +75,7 @@ enum Stopping {
 
 impl Brain {
     pub fn new(config: Config) -> Self {
+        let canary = Canary::new(config.identity.holder.clone(), config.identity.boot);
         Self {
             lattice: config.lattice,
             dice: Dice::default(),
@@ -73,9 +84,13 @@ impl Brain {
             mirror: Mirror::default(),
             fleet: Fleet::default(),
             reconcile: Reconcile::default(),
+            canary,
+            standing: Standing::default(),
+            batches_refused: 0,
             requests: VecDeque::new(),
             underway: None,
             door: Door::Closed,
+            outlet: Outlet::default(),
             announced_at: None,
             renewed_at: Millis(0),
             requests_from: Millis(0),
@@ -93,6 +108,7 @@ impl Brain {
             self.take(now, event, &mut effects);
             self.advance(now, &mut effects);
         }
+        self.standing.note(now, &effects);
         effects
     }
 
@@ -111,10 +127,23 @@ impl Brain {
                 self.dice.seed(random);
                 let leading = self.lease.is_valid(now);
                 out.extend(self.fleet.tick(now, leading));
+                out.extend(self.canary.look(now).map(Effect::Raise));
+                let mut standing = std::mem::take(&mut self.standing);
+                standing.retain(|alarm| self.holds(now, alarm));
+                self.standing = standing;
             }
-            Event::Connected => self.fleet.connected(now),
-            Event::Disconnected => self.fleet.disconnected(),
-            Event::FollowReset => self.mirror.reset(),
+            Event::Connected => {
+                self.fleet.connected(now);
+                self.canary.connected(now);
+            }
+            Event::Disconnected => {
+                self.fleet.disconnected();
+                self.canary.disconnected();
+            }
+            Event::FollowReset => {
+                self.mirror.reset();
+                self.canary.reset();
+            }
             Event::Followed { key, seq, content } => self.followed(now, key, seq, &content),
             Event::FollowedAll { seq } => {
                 self.mirror.followed_all(seq);
@@ -122,9 +151,11 @@ impl Brain {
             }
             Event::LeaseRead { op, reading } => self.lease_read(now, op, &reading, out),
             Event::Committed { op, wrote } => {
-                let settled = self.journal.wrote(now, op, wrote, &mut self.dice);
+                self.sent(now, &wrote, out);
+                let settled = self.journal.wrote(now, op, &wrote, &mut self.dice);
                 self.settle(now, settled, out);
             }
+            Event::Written { op, wrote } => self.canary.written(now, op, &wrote),
             Event::Beat(beat) => {
                 let (host, epoch) = (beat.host, beat.epoch_max);
                 if !self.lease.hear_epoch(epoch) && self.implausible.insert(host) {
@@ -150,8 +181,13 @@ impl Brain {
             Key::Assign(host) => Some(*host),
             _ => None,
         };
+        self.canary.followed(&key, seq);
+        let is_lease = key == Key::Lease;
         if self.mirror.follow(key, seq, content) {
             self.reconcile.wake();
+        }
+        if is_lease && self.mirror.is_leaderless() {
+            self.lease.vacated(now);
         }
         if let Some(told) = host.and_then(|host| self.mirror.assignments.get(&host)?.value.as_ref())
         {
@@ -164,9 +200,10 @@ impl Brain {
 
     fn lease_read(&mut self, now: Millis, op: OpId, reading: &LeaseReading, out: &mut Vec<Effect>) {
         if let Some(wanted) = self.lease.read(now, op, reading, &mut self.dice) {
-            let own = self.lease.version().to_owned();
+            let own = self.lease.identity().version.clone();
             out.push(Effect::Raise(Alarm::TooOld { own, wanted }));
         }
+        self.found(now, reading, out);
         let settled = self.journal.read(now, op, reading, &mut self.dice);
         self.settle(now, settled, out);
     }
@@ -182,7 +219,7 @@ impl Brain {
                 self.renewed_at = sent_at;
                 self.stored(now, purpose, &keys, lease_seq + 1, out);
             }
-            Some(Settled::Refused { purpose: Purpose::Request(_) }) => {
+            Some(Settled::Refused { purpose: Purpose::Request(_) | Purpose::Yield }) => {
                 self.reconcile.refused(now);
                 self.requests_from = now + REQUEST_AGAIN_MS;
                 self.decide_again(out);
@@ -199,6 +236,7 @@ impl Brain {
                 out.push(Effect::Raise(Alarm::TooLarge));
                 self.reconcile.cannot(now);
             }
+            Some(Settled::NotTaken { purpose }) => self.not_taken(now, &purpose, out),
             Some(Settled::Lost { purpose }) => {
                 let epoch = self.lease.epoch();
                 self.lease.lost(now);
@@ -245,6 +283,14 @@ impl Brain {
                     reply(out, request.id, answer);
                 }
             }
+            Purpose::Yield => {
+                if let Some((request, answer)) = self.underway.take() {
+                    reply(out, request.id, answer);
+                }
+                let epoch = self.lease.epoch();
+                self.lease.yielded(now);
+                self.lose(&purpose, epoch, out);
+            }
             Purpose::Reconcile => out.extend(self.reconcile.stored(now, keys, first_seq)),
         }
     }
@@ -268,6 +314,8 @@ impl Brain {
 
     fn advance(&mut self, now: Millis, out: &mut Vec<Effect>) {
         out.extend(self.journal.tick(now));
+        let op = self.journal.next_op();
+        out.extend(self.canary.tick(now, op));
         if self.stopping == Stopping::Asked {
             self.leave(now, out);
             return;
@@ -287,7 +335,7 @@ impl Brain {
 
     /// As a candidate: watch the lease, and take it when it is free.
     fn stand(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        if !self.journal.is_idle() {
+        if !self.journal.is_idle() || !self.outlet.is_open(now) {
             return;
         }
         let op = self.journal.next_op();
@@ -303,7 +351,7 @@ impl Brain {
     }
 
     fn leave(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        if !self.journal.is_idle() {
+        if !self.journal.is_idle() || !self.outlet.is_open(now) {
             return;
         }
         match self.lease.renewed() {
@@ -321,7 +369,8 @@ impl Brain {
 
     fn renew(&mut self, now: Millis, out: &mut Vec<Effect>) {
         let due = RENEW_MS <= now.since(self.renewed_at);
-        if due && self.lease.is_held() && self.journal.is_idle() {
+        let free = self.journal.is_idle() && self.outlet.is_open(now);
+        if due && self.lease.is_held() && free {
             self.commit(now, Purpose::Renew, Vec::new(), out);
         }
     }
@@ -352,8 +401,8 @@ impl Brain {
         if self.fleet.take_changed() {
             self.reconcile.wake();
         }
-        let ready =
-            self.mirror.is_current() && self.fleet.is_settled(now) && self.journal.is_idle();
+        let free = self.journal.is_idle() && self.outlet.is_open(now);
+        let ready = self.mirror.is_current() && self.fleet.is_settled(now) && free;
         if !ready || !self.reconcile.is_due(now) {
             return;
         }

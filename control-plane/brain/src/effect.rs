@@ -19,6 +19,14 @@ pub enum Effect {
         op: OpId,
         writes: Vec<Write>,
     },
+    /// Write one value outside of any batch, which only the canary is. Answered by `Written`.
+    Write {
+        op: OpId,
+        write: Write,
+    },
+    /// Make the control stream if it is not there, and follow it anew from its beginning, which
+    /// begins with `FollowReset`. Not answered: the next reading of the lease shows it.
+    MakeStore,
     /// Keep the highest epoch on disk, before anything after this effect is done. Not answered.
     RememberEpoch {
         epoch: Epoch,
@@ -110,6 +118,10 @@ pub enum Alarm {
     AssignmentLost {
         host: HostId,
     },
+    /// A later version wrote the host's assignment; it is left alone.
+    AssignmentNewer {
+        host: HostId,
+    },
     /// One generation with two contents.
     AssignmentForked {
         host: HostId,
@@ -153,6 +165,14 @@ pub enum Alarm {
     },
     /// Something to be written exceeds what the server takes in one message.
     TooLarge,
+    /// The control stream was deleted, and is made again.
+    StoreGone,
+    /// We are connected, and no small write of ours has succeeded for a while.
+    StoreWedged,
+    /// The server refuses writes, and says why.
+    StoreRefuses {
+        reason: String,
+    },
     LeadershipLost {
         epoch: Epoch,
     },
@@ -182,6 +202,11 @@ impl fmt::Display for Alarm {
             Self::AssignmentLost { host } => {
                 write!(f, "state lost: host {host} follows an assignment newer than the stored one")
             }
+            Self::AssignmentNewer { host } => write!(
+                f,
+                "a later version wrote the assignment of host {host}, which is left alone; let a \
+                 controller of that version lead"
+            ),
             Self::AssignmentForked { host } => {
                 write!(f, "host {host} follows another assignment under the stored generation")
             }
@@ -219,6 +244,20 @@ impl fmt::Display for Alarm {
             Self::TooLarge => f.write_str(
                 "an assignment exceeds what the NATS server takes in one message; raise its \
                  max_payload",
+            ),
+            Self::StoreGone => f.write_str(
+                "the control stream is gone; it is made again, empty, and what runs goes on running",
+            ),
+            Self::StoreWedged => write!(
+                f,
+                "the lattice's store has taken nothing for {} s, though NATS is connected; look \
+                 at the stream's leader",
+                crate::canary::WEDGED_MS / 1_000
+            ),
+            Self::StoreRefuses { reason } => write!(
+                f,
+                "the lattice's store refuses writes: {reason}; nothing can be changed until it \
+                 takes them again"
             ),
             Self::LeadershipLost { epoch } => write!(f, "no longer leading (epoch {epoch})"),
             Self::LeadershipTaken { epoch } => write!(f, "leading with epoch {epoch}"),

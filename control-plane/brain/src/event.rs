@@ -43,6 +43,11 @@ pub enum Event {
         op: OpId,
         wrote: Wrote,
     },
+    /// The answer to [`Effect::Write`](crate::Effect::Write).
+    Written {
+        op: OpId,
+        wrote: Wrote,
+    },
     Beat(Beat),
     /// The answer to [`Effect::AskInventory`](crate::Effect::AskInventory); none in time is none.
     Inventoried {
@@ -96,11 +101,13 @@ pub enum LeaseReading {
     },
     /// The key was never written, or is gone.
     Absent,
+    /// There is no such stream.
+    NoStream,
     Failed,
 }
 
 /// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrote {
     /// All of it is stored; its last message has this sequence, and those before it the ones
     /// before that.
@@ -109,8 +116,12 @@ pub enum Wrote {
     Conflict,
     /// Another conditional write was in flight: try again. Nothing is stored.
     InFlight,
+    /// Nobody takes writes: the stream is gone, or has no leader just now. Nothing is stored.
+    Nobody,
     /// Stored or not, now or later.
     Unknown,
+    /// The server refuses writes for a reason that lasts, such as a full disk. Nothing is stored.
+    Refused { reason: String },
     /// The server takes no message of this size, now or later. Nothing is stored.
     TooLarge,
 }

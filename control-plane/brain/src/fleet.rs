@@ -6,7 +6,11 @@
 //! twice a second). Any beat, and any answer, makes it `alive`.
 //!
 //! An observer that was deaf judges nobody: after its own reconnect, a pause, or taking over,
-//! everybody's silence begins anew. Silence of many is the network's fault ([`outage`]).
+//! everybody's silence begins anew. Who hears nobody at all, and gets no answer either, is taken
+//! for deaf itself. Silence of many is the network's fault ([`outage`]).
+//!
+//! Who does not lead judges nobody, but listens and asks for inventories, so that a new leader
+//! need not begin with that.
 //!
 //! *Lost* says that a replacement may start elsewhere. It does not say that the host stopped.
 
@@ -31,6 +35,8 @@ const PAUSE_MS: u64 = 1_000;
 const SETTLE_MS: u64 = 1_200;
 /// Hosts whose inventory does not come for so long are planned without.
 const INVENTORY_WAIT_MS: u64 = 3_000;
+/// A thousand hosts are asked within two seconds, and their answers do not come all at once.
+const INVENTORIES_AT_ONCE: usize = 50;
 /// More hosts than this nobody has; a flood of made-up ids ends here.
 const HOSTS_MAX: usize = 20_000;
 
@@ -43,6 +49,11 @@ pub struct Fleet {
     judging: Option<Millis>,
     ticked: Option<Millis>,
     outage: Option<Outage>,
+    /// The same for hosts that this process never heard: most are gone for good, but those behind
+    /// a server that hung when we began are not.
+    absence: Option<Outage>,
+    /// We hear nobody, which is more likely our fault than everybody's.
+    deaf: bool,
     changed: bool,
 }
 
@@ -96,6 +107,10 @@ impl Fleet {
         }
     }
 
+    pub(crate) fn is_outage(&self) -> bool {
+        self.outage.is_some()
+    }
+
     /// Everybody's silence begins now: what went before was not heard, or not by a judge.
     fn begin_anew(&mut self, now: Millis) {
         for host in self.hosts.values_mut() {
@@ -103,6 +118,7 @@ impl Fleet {
         }
         self.judging = None;
         self.outage = None;
+        self.absence = None;
     }
 
     /// Whether enough was heard to place something new.
@@ -112,22 +128,28 @@ impl Fleet {
         heard && (waited || !self.hosts.values().any(Host::lacks_inventory))
     }
 
-    /// Looks at everybody. Only a leader judges and asks; others just listen.
+    /// Looks at everybody. Only a leader judges; others listen and ask.
     pub(crate) fn tick(&mut self, now: Millis, leading: bool) -> Vec<Effect> {
         let paused = self.ticked.is_some_and(|before| PAUSE_MS < now.since(before));
         self.ticked = Some(now);
         if paused {
             self.begin_anew(now);
         }
-        if !leading || self.listening.is_none() {
+        if self.listening.is_none() {
             self.judging = None;
             return Vec::new();
         }
-        if self.judging.is_none() {
+        let mut effects = self.ask_inventories(now);
+        if !leading {
+            self.judging = None;
+            return effects;
+        }
+        let deaf = self.hears_nobody(now);
+        let was_deaf = std::mem::replace(&mut self.deaf, deaf);
+        if self.judging.is_none() || (was_deaf && !self.deaf) {
             self.begin_anew(now);
             self.judging = Some(now);
         }
-        let mut effects = Vec::new();
         let mut condemned = Vec::new();
         for (id, host) in &mut self.hosts {
             match host.look(now) {
@@ -137,10 +159,9 @@ impl Fleet {
                     self.changed = true;
                     effects.push(Effect::Probe { host: *id });
                 }
+                // That nobody listens there is something heard.
+                Verdict::Condemned if self.deaf && !host.is_gone() => {}
                 Verdict::Condemned => condemned.push(*id),
-            }
-            if host.wants_inventory(now) {
-                effects.push(Effect::AskInventory { host: *id });
             }
         }
         effects.extend(self.judge(now, condemned));
@@ -149,6 +170,27 @@ impl Fleet {
             host.phase != Phase::Lost || host.expected || host.inventory.is_some()
         });
         effects
+    }
+
+    /// In the order in which they were asked before, so that hosts that never answer keep nobody
+    /// waiting.
+    fn ask_inventories(&mut self, now: Millis) -> Vec<Effect> {
+        let due = self.hosts.iter().filter(|(_, host)| host.wants_inventory(now));
+        let mut due: Vec<(Option<Millis>, HostId)> =
+            due.map(|(id, host)| (host.asked_at, *id)).collect();
+        due.sort_unstable();
+        due.truncate(INVENTORIES_AT_ONCE);
+        for (_, id) in &due {
+            let host = self.hosts.get_mut(id).expect("it was found there");
+            host.asked_at = Some(now);
+        }
+        due.into_iter().map(|(_, host)| Effect::AskInventory { host }).collect()
+    }
+
+    /// Whether there are hosts that lived, and of none came anything for three of its periods.
+    fn hears_nobody(&self, now: Millis) -> bool {
+        let mut lived = self.hosts.values().filter(|host| host.has_lived()).peekable();
+        lived.peek().is_some() && lived.all(|host| host.is_unheard_of(now))
     }
 
     /// Whom to give up, of those that would be given up if they were alone.
@@ -162,9 +204,15 @@ impl Fleet {
         } else if census.silent == 0 {
             self.outage = None;
         }
+        if !census.is_absence() {
+            self.absence = None;
+        } else if self.absence.is_none() {
+            self.absence = Some(Outage::default());
+        }
         for id in condemned {
             let host = self.hosts.get_mut(&id).expect("only known hosts are condemned");
-            let given_up = match &mut self.outage {
+            let pace = if host.beat.is_some() { &mut self.outage } else { &mut self.absence };
+            let given_up = match pace {
                 None => true,
                 Some(outage) => {
                     let silent_long = host.is_silent_for(now, outage::LOST_AFTER_MS);

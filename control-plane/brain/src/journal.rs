@@ -5,7 +5,9 @@
 //! lease is read back from the stream's leader; its `beat` tells whether the batch is stored. If
 //! not, the very same batch is sent again: should the first one still arrive, the second meets a
 //! conflict and the lease shows our `beat`, so it is stored once. *In flight* is tried again.
-//! *Conflict*: the lease is read; ours, and another key was stale; or somebody else's.
+//! *Conflict*: the lease is read; ours, and another key was stale; or somebody else's. *Nobody*
+//! takes it: the lease is read, to learn whether the stream is still there. *Refused* for a reason
+//! that lasts: it is given up, unless an attempt before may still arrive.
 //!
 //! *Guarantees.* A batch is stored once or not at all, and never after another of ours.
 
@@ -23,6 +25,8 @@ pub(crate) enum Purpose {
     TakeOver,
     Renew,
     StepDown,
+    /// As [`Purpose::StepDown`], but because somebody asked: we go on as a candidate.
+    Yield,
     Request(RequestId),
     /// What follows from a look at everything.
     Reconcile,
@@ -45,6 +49,8 @@ pub(crate) enum Settled {
     TooLarge { purpose: Purpose },
     /// Not stored, and the lease is no longer ours.
     Lost { purpose: Purpose },
+    /// Not stored: the server takes no writes now.
+    NotTaken { purpose: Purpose },
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +67,8 @@ struct Pending {
     writes: Vec<Write>,
     /// Of the first attempt: validity counts from there.
     sent_at: Millis,
+    /// An attempt may still arrive.
+    unsure: bool,
     stage: Stage,
 }
 
@@ -75,6 +83,7 @@ enum Stage {
 /// Between two attempts of what failed for no lasting reason.
 const AGAIN_MS: u64 = 50;
 const READ_AGAIN_MS: u64 = 250;
+const REFUSED_AGAIN_MS: u64 = 1_000;
 
 impl Journal {
     pub(crate) fn is_idle(&self) -> bool {
@@ -100,7 +109,8 @@ impl Journal {
         let mut writes = vec![Write { key: Key::Lease, payload, expect }];
         writes.extend(rest);
         let stage = Stage::SendAt(now);
-        self.pending = Some(Pending { purpose, lease, expect, writes, sent_at: now, stage });
+        self.pending =
+            Some(Pending { purpose, lease, expect, writes, sent_at: now, unsure: false, stage });
         self.tick(now).expect("a batch that is due is sent")
     }
 
@@ -128,7 +138,7 @@ impl Journal {
         &mut self,
         now: Millis,
         op: OpId,
-        wrote: Wrote,
+        wrote: &Wrote,
         dice: &mut Dice,
     ) -> Option<Settled> {
         let pending = self.pending.as_mut()?;
@@ -139,7 +149,20 @@ impl Journal {
             Wrote::Ok { last_seq } => return self.stored(last_seq.saturating_sub(self.others())),
             Wrote::InFlight => pending.stage = Stage::SendAt(now + AGAIN_MS + dice.below(AGAIN_MS)),
             Wrote::Conflict => pending.stage = Stage::ReadAt { at: now, conflict: true },
-            Wrote::Unknown => pending.stage = Stage::ReadAt { at: now, conflict: false },
+            Wrote::Unknown => {
+                pending.unsure = true;
+                pending.stage = Stage::ReadAt { at: now, conflict: false };
+            }
+            Wrote::Nobody => {
+                pending.stage = Stage::ReadAt { at: now + AGAIN_MS, conflict: false };
+            }
+            Wrote::Refused { .. } if pending.unsure => {
+                pending.stage = Stage::SendAt(now + REFUSED_AGAIN_MS);
+            }
+            Wrote::Refused { .. } => {
+                let purpose = self.pending.take()?.purpose;
+                return Some(Settled::NotTaken { purpose });
+            }
             Wrote::TooLarge => {
                 let purpose = self.pending.take()?.purpose;
                 return Some(Settled::TooLarge { purpose });
@@ -162,7 +185,7 @@ impl Journal {
             _ => return None,
         };
         let found = match reading {
-            LeaseReading::Failed => {
+            LeaseReading::Failed | LeaseReading::NoStream => {
                 pending.stage = Stage::ReadAt { at: now + READ_AGAIN_MS, conflict };
                 return None;
             }

@@ -4,10 +4,12 @@
 //! revision stood still for three seconds of the candidate's own clock, the candidate writes
 //! itself into it by compare-and-set, with a higher epoch. The holder renews it each second, and
 //! with every batch; it decides only until 2.5 s after the last renewal that succeeded was sent.
+//! Who gives it back, on request, is a candidate again after ten seconds.
 //!
 //! *Guarantees.* Of all who believe to lead, one at most can write: the compare-and-set decides,
 //! not a clock. *Assumptions.* None about clocks of others; the own one is monotonic.
-//! *Caveats.* Take-over lasts 3 to 4.5 s; after a step down it is at once.
+//! *Caveats.* Take-over lasts 3 to 4.5 s; after a step down it is at once, as soon as a follower
+//! of the store sees it.
 //!
 //! What becomes of a write that was sent is in [`journal`](crate::journal).
 
@@ -15,7 +17,7 @@ use std::cmp::Ordering;
 
 use wattle_types::stored;
 use wattle_types::time::Millis;
-use wattle_types::{Epoch, Lease as Stored};
+use wattle_types::{Epoch, Lease as Stored, Token};
 
 use crate::dice::Dice;
 use crate::event::{LeaseReading, OpId};
@@ -33,19 +35,26 @@ const READ_MS: u64 = 1_000;
 const READ_ABSENT_MS: u64 = 250;
 /// Two candidates rarely write at once.
 const COLLISION_MS: u64 = 500;
+/// Who gave the lease back lets others be first for so long.
+const STAND_BACK_MS: u64 = 10_000;
 /// Longer between two reads, and the time between them is not counted: nothing was watched then.
 const WATCHED_MS: u64 = 2_000;
 /// An epoch rises by one per change of leadership; nobody sees a million in one lattice.
 pub const EPOCH_JUMP_MAX: u64 = 1_000_000;
+/// The oldest version that understands all that this one stores; whoever leads writes it into the
+/// lease, where it only rises.
+pub const MIN_VERSION: &str = "0.1.0";
 
 /// Who this controller is, in the lease.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    pub holder: String,
+    pub holder: Token,
     /// Random per process.
     pub boot: u64,
     /// Semantic version.
     pub version: String,
+    /// The oldest that may lead after this one: [`MIN_VERSION`].
+    pub min_version: String,
 }
 
 #[derive(Debug)]
@@ -54,6 +63,8 @@ pub struct Lease {
     /// The highest epoch known by other ways than the lease: own disk, beats, assignments.
     epoch_known: Epoch,
     role: Role,
+    /// Not taken before.
+    stand_back_until: Millis,
 }
 
 #[derive(Debug)]
@@ -97,11 +108,17 @@ pub(crate) enum Move {
 
 impl Lease {
     pub(crate) fn new(identity: Identity, epoch_known: Epoch) -> Self {
-        Self { identity, epoch_known, role: Role::Candidate(Watch::default()) }
+        let role = Role::Candidate(Watch::default());
+        Self { identity, epoch_known, role, stand_back_until: Millis(0) }
     }
 
-    pub(crate) fn version(&self) -> &str {
-        &self.identity.version
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Whether what was read last asks for a newer controller.
+    pub(crate) fn is_too_old(&self) -> bool {
+        matches!(&self.role, Role::Candidate(watch) if watch.too_old)
     }
 
     /// Whether this controller may decide at `now`.
@@ -157,14 +174,24 @@ impl Lease {
         let lost = (old.epoch < self.epoch_known).then_some(old.epoch);
         let lease = Stored {
             v: stored::VERSION,
-            holder: Some(self.identity.holder.clone()),
+            holder: Some(self.identity.holder.to_string()),
             boot: self.identity.boot,
             epoch: highest.next(),
             beat: old.beat + 1,
             version: self.identity.version.clone(),
+            min_version: self.min_version(&old),
             ..old
         };
         Move::Take { lease, seq: taking.seq, lost }
+    }
+
+    /// The higher of what the lease asks for and what this controller does.
+    fn min_version(&self, lease: &Stored) -> String {
+        let own = &self.identity.min_version;
+        match compare_versions(&lease.min_version, own) {
+            Ordering::Less => own.clone(),
+            Ordering::Equal | Ordering::Greater => lease.min_version.clone(),
+        }
     }
 
     /// The lease was read. Returns what it asks for when our version is too old.
@@ -185,6 +212,12 @@ impl Lease {
         let (seq, lease) = match reading {
             LeaseReading::Failed => {
                 // Nothing was seen, so the time since the last look does not count.
+                watch.seen_at = None;
+                return None;
+            }
+            // Whoever makes the stream again is told by its next reading that it is there.
+            LeaseReading::NoStream => {
+                watch.read_at = now + READ_ABSENT_MS;
                 watch.seen_at = None;
                 return None;
             }
@@ -210,6 +243,9 @@ impl Lease {
             return watch.leave(wanted);
         }
         watch.look(now, seq);
+        if now < self.stand_back_until {
+            return None;
+        }
         let vacant = lease.as_ref().is_some_and(|lease| lease.holder.is_none());
         let needed = if seq.is_none() { ABSENT_MS } else { STANDS_STILL_MS };
         if vacant || needed <= watch.still_ms {
@@ -224,6 +260,7 @@ impl Lease {
         let Role::Holder { seq, lease, .. } = &self.role else { return None };
         let mut next = lease.clone();
         next.beat += 1;
+        next.min_version = self.min_version(lease);
         // Hosts remember an epoch that the store forgot: rise above it, or they obey nobody.
         if lease.epoch < self.epoch_known {
             next.epoch = self.epoch_known.next();
@@ -235,6 +272,19 @@ impl Lease {
     pub(crate) fn held(&mut self, lease: Stored, seq: u64, sent_at: Millis) {
         self.epoch_known = self.epoch_known.max(lease.epoch);
         self.role = Role::Holder { seq, lease, valid_until: sent_at + VALID_MS };
+    }
+
+    /// We gave it back, for another to lead.
+    pub(crate) fn yielded(&mut self, now: Millis) {
+        self.lost(now);
+        self.stand_back_until = now + STAND_BACK_MS;
+    }
+
+    /// Somebody gave it back, as the follower of the store tells: it is read at once.
+    pub(crate) fn vacated(&mut self, now: Millis) {
+        if let Role::Candidate(watch) = &mut self.role {
+            watch.read_at = now;
+        }
     }
 
     /// It is somebody else's, or gone.

@@ -2,8 +2,9 @@
 //!
 //! Who leads ([`lease`]), what the store holds ([`mirror`]) and how it is changed ([`journal`]),
 //! which hosts can be counted on ([`fleet`]), what people ask for ([`apps`]), and what follows for
-//! links ([`links`]) and for every host ([`reconcile`]). The controller is its driver: it turns [`Effect`]s into I/O and
-//! results into [`Event`]s, and so does the simulator.
+//! links ([`links`]) and for every host ([`reconcile`]); whether writes succeed ([`canary`]), and
+//! how all that is, for people ([`report`]). The controller is its driver: it turns [`Effect`]s
+//! into I/O and results into [`Event`]s, and so does the simulator.
 //!
 //! No async, no clock, no I/O, and only ordered maps. Time and randomness come with events, so
 //! that the same events give the same effects: the trace of a run is the list of both.
@@ -13,6 +14,7 @@
 
 pub mod apps;
 mod brain;
+mod canary;
 mod dice;
 mod effect;
 mod event;
@@ -22,9 +24,11 @@ pub mod lease;
 mod links;
 pub mod mirror;
 mod reconcile;
+pub mod report;
 #[cfg(test)]
 mod testing;
 
 pub use brain::{Brain, Config};
 pub use effect::{Alarm, Effect, Expect, Payload, Write};
 pub use event::{Content, Event, LeaseReading, OpId, ProbeReply, RequestId, Stamp, Wrote};
+pub use report::Report;

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use wattle_types::assignment::AssignmentError;
 use wattle_types::stored;
 use wattle_types::{
     ActorId, ActorSpec, AppHead, AppName, Application, Assignment, ConfigName, ConfigRecord,
-    Digest, HostId, IdRecord, Key, LinkRecord, Manifest, Owner, Part, Revision, SpecHash,
+    Digest, HostId, IdRecord, Key, Lease, LinkRecord, Manifest, Owner, Part, Revision, SpecHash,
 };
 
 use crate::effect::Expect;
@@ -23,6 +24,8 @@ pub(crate) struct At<T> {
     pub(crate) value: Option<T>,
     /// There is something; it only cannot be read.
     pub(crate) unreadable: bool,
+    /// It cannot be read because a later version wrote it.
+    pub(crate) newer: bool,
 }
 
 /// A stored manifest in both forms.
@@ -41,6 +44,13 @@ pub(crate) struct Told {
     pub(crate) hash: Digest,
 }
 
+/// Whether what cannot be read was written by a later version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Newer {
+    Yes,
+    No,
+}
+
 /// The value of `manifest.<name>.<revision>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredManifest {
@@ -56,6 +66,9 @@ pub(crate) struct Mirror {
     seen: u64,
     /// The last of our own writes: nothing is decided before it is seen.
     barrier: u64,
+    /// For people, and to see that it was given back: what is decided by it is read from the
+    /// stream's leader.
+    pub(crate) lease: Option<At<Lease>>,
     pub(crate) heads: BTreeMap<AppName, At<AppHead>>,
     pub(crate) manifests: BTreeMap<(AppName, Revision), At<Stated>>,
     pub(crate) ids: BTreeMap<ActorId, At<IdRecord>>,
@@ -71,6 +84,20 @@ impl Mirror {
     /// Whether this is all there is, our own writes included.
     pub(crate) fn is_current(&self) -> bool {
         self.complete && self.barrier <= self.seen
+    }
+
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    pub(crate) fn barrier(&self) -> u64 {
+        self.barrier
+    }
+
+    /// Whether somebody gave the lease back, as far as was followed.
+    pub(crate) fn is_leaderless(&self) -> bool {
+        let lease = self.lease.as_ref().and_then(|at| at.value.as_ref());
+        lease.is_some_and(|lease| lease.holder.is_none())
     }
 
     /// We wrote up to here.
@@ -102,7 +129,14 @@ impl Mirror {
             Content::Gone | Content::Unreadable => None,
         };
         match key {
-            Key::Lease => false,
+            Key::Lease => {
+                if self.lease.as_ref().is_none_or(|known| known.seq < seq) {
+                    let value = bytes.and_then(|bytes| stored::decode("the lease", bytes).ok());
+                    self.lease = Some(At { seq, value, unreadable: false, newer: false });
+                }
+                false
+            }
+            Key::Canary(_) => false,
             Key::App(name) => {
                 let read = |bytes| stored::decode("an application", bytes).ok();
                 // A head under another name would answer for that application.
@@ -126,8 +160,14 @@ impl Mirror {
                 }
             },
             Key::Assign(host) => {
-                let told = bytes.and_then(Told::read).filter(|told| told.assignment.host == host);
-                put(&mut self.assignments, host, seq, content, told)
+                let read = bytes.map(Told::read);
+                let newer = matches!(read, Some(Err(Newer::Yes)));
+                let told = read.and_then(Result::ok).filter(|told| told.assignment.host == host);
+                let changed = put(&mut self.assignments, host, seq, content, told);
+                if let Some(at) = self.assignments.get_mut(&host).filter(|_| changed) {
+                    at.newer = newer;
+                }
+                changed
             }
             Key::Link { .. } => {
                 let read = |bytes| stored::decode("a link", bytes).ok();
@@ -221,7 +261,7 @@ fn put<K: Ord, V>(
     match map.get(&key) {
         Some(at) if seq <= at.seq => false,
         _ => {
-            map.insert(key, At { seq, value, unreadable });
+            map.insert(key, At { seq, value, unreadable, newer: false });
             true
         }
     }
@@ -238,9 +278,16 @@ impl Stated {
 }
 
 impl Told {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let assignment = Assignment::decode(bytes).ok()?;
-        Some(Self { assignment, hash: Digest::of(bytes) })
+    fn read(bytes: &[u8]) -> Result<Self, Newer> {
+        let assignment = Assignment::decode(bytes).map_err(|error| match error {
+            AssignmentError::Unreadable(stored::Error::Version { found, .. })
+                if stored::VERSION < found =>
+            {
+                Newer::Yes
+            }
+            _ => Newer::No,
+        })?;
+        Ok(Self { assignment, hash: Digest::of(bytes) })
     }
 }
 

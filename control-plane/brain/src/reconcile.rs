@@ -45,6 +45,8 @@ pub(crate) struct Reconcile {
     departures: Departures,
     woken: BTreeMap<HostId, Millis>,
     raised: BTreeSet<Alarm>,
+    /// What was to be written last is larger than the server takes.
+    stuck: bool,
 }
 
 /// What a look at everything brought.
@@ -74,7 +76,17 @@ impl Reconcile {
     /// What was to be written cannot be; it may when something else has changed.
     pub(crate) fn cannot(&mut self, now: Millis) {
         self.dirty = true;
+        self.stuck = true;
         self.not_before = now + REGULARLY_MS;
+    }
+
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
+    /// Whether this was so at the last look.
+    pub(crate) fn raises(&self, alarm: &Alarm) -> bool {
+        self.raised.contains(alarm)
     }
 
     pub(crate) fn plan(&self) -> Option<&Plan> {
@@ -135,6 +147,7 @@ impl Reconcile {
     /// These keys are stored; the first of them with sequence `first_seq`, and so on. Whoever
     /// follows one of them is told.
     pub(crate) fn stored(&mut self, now: Millis, keys: &[Key], first_seq: u64) -> Vec<Effect> {
+        self.stuck = false;
         let mut effects: Vec<Effect> = Vec::new();
         for (key, at_least) in keys.iter().zip(first_seq..) {
             match key {

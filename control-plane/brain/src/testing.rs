@@ -9,7 +9,7 @@ use wattle_types::{
 };
 
 use crate::apps::{Answer, Command};
-use crate::lease::Identity;
+use crate::lease::{Identity, MIN_VERSION};
 use crate::{
     Alarm, Brain, Config, Content, Effect, Event, Expect, LeaseReading, Payload, ProbeReply,
     RequestId, Stamp, Write, Wrote,
@@ -89,6 +89,12 @@ pub(crate) struct World {
     pub(crate) told: Vec<(String, u64)>,
     pub(crate) served: bool,
     pub(crate) stopped: bool,
+    /// The stream is gone.
+    pub(crate) deleted: bool,
+    /// Why the store takes no writes.
+    pub(crate) refuses: Option<String>,
+    /// The store answers no write outside of batches.
+    pub(crate) wedged: bool,
     requests: u64,
 }
 
@@ -111,7 +117,9 @@ pub(crate) struct TestHost {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let identity = Identity { holder: "c1".to_owned(), boot: 1, version: "0.1.0".to_owned() };
+        let version = MIN_VERSION.to_owned();
+        let holder = "c1".parse().unwrap();
+        let identity = Identity { holder, boot: 1, min_version: version.clone(), version };
         let config = Config { lattice: lattice(), identity, epoch_known: Epoch::ZERO };
         let mut world = Self {
             now: Millis(10_000),
@@ -126,6 +134,9 @@ impl World {
             told: Vec::new(),
             served: false,
             stopped: false,
+            deleted: false,
+            refuses: None,
+            wedged: false,
             requests: 0,
         };
         world.event(Event::Connected);
@@ -235,7 +246,7 @@ impl World {
 
     pub(crate) fn assignment(&self, index: u8) -> Option<Assignment> {
         let (_, bytes) = self.store.get(&Key::Assign(host(index)))?;
-        Some(Assignment::decode(bytes).unwrap())
+        Assignment::decode(bytes).ok()
     }
 
     /// What each host was told, as `id=count` words.
@@ -289,6 +300,11 @@ impl World {
         self.event(Event::Followed { key, seq, content });
     }
 
+    /// Somebody deletes the stream, with all that is in it.
+    pub(crate) fn delete_stream(&mut self) {
+        (self.store, self.last_seq, self.deleted) = (BTreeMap::new(), 0, true);
+    }
+
     /// Somebody else deletes.
     pub(crate) fn remove(&mut self, key: Key) {
         self.last_seq += 1;
@@ -308,6 +324,7 @@ impl World {
             Effect::ReadLease { op } => {
                 let reading = match self.store.get(&Key::Lease) {
                     Some((seq, bytes)) => LeaseReading::Found { seq: *seq, bytes: bytes.clone() },
+                    None if self.deleted => LeaseReading::NoStream,
                     None => LeaseReading::Absent,
                 };
                 self.event(Event::LeaseRead { op, reading });
@@ -315,6 +332,13 @@ impl World {
             Effect::Commit { op, writes } => {
                 let wrote = self.commit(&writes);
                 self.event(Event::Committed { op, wrote });
+            }
+            Effect::Write { op, write } => {
+                let wrote = match self.wedged {
+                    true => Wrote::Unknown,
+                    false => self.store_all(&[write]),
+                };
+                self.event(Event::Written { op, wrote });
             }
             Effect::Probe { host: id } => {
                 let up = self.hosts.values().any(|host| host.up && host.inventory.host == id);
@@ -338,19 +362,37 @@ impl World {
             }
             Effect::TellConfig { name, at_least } => self.told.push((name.to_string(), at_least)),
             Effect::Stopped => self.stopped = true,
+            Effect::MakeStore => {
+                self.deleted = false;
+                self.event(Event::FollowReset);
+                self.event(Event::FollowedAll { seq: self.last_seq });
+            }
             Effect::RememberEpoch { .. } | Effect::Announce { .. } => {}
         }
     }
 
     fn commit(&mut self, writes: &[Write]) -> Wrote {
+        let wrote = self.store_all(writes);
+        if matches!(wrote, Wrote::Ok { .. }) {
+            self.batches.push(writes.to_vec());
+        }
+        wrote
+    }
+
+    fn store_all(&mut self, writes: &[Write]) -> Wrote {
         let fits = |write: &Write| {
             let seq = self.store.get(&write.key).map(|(seq, _)| *seq);
             write.expect == seq.map_or(Expect::Absent, Expect::Seq)
         };
+        if self.deleted {
+            return Wrote::Nobody;
+        }
+        if let Some(reason) = self.refuses.clone() {
+            return Wrote::Refused { reason };
+        }
         if !writes.iter().all(fits) {
             return Wrote::Conflict;
         }
-        self.batches.push(writes.to_vec());
         let mut followed = Vec::new();
         for write in writes {
             self.last_seq += 1;

@@ -1,8 +1,9 @@
 //! What the controller listens to all the time: the store, beats, and its own link.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use wattle_brain::{Content, Event};
@@ -25,6 +26,8 @@ pub(crate) struct Ears {
     /// Whose assignments in the store are believed.
     pub(crate) believed: BTreeSet<PublicKey>,
     pub(crate) mailbox: mpsc::Sender<Letter>,
+    /// Asks for the store to be followed from its beginning.
+    pub(crate) follow_anew: Arc<Notify>,
 }
 
 impl Ears {
@@ -79,7 +82,17 @@ impl Ears {
 
     async fn follow(&self, stop: &CancellationToken) {
         let mut follow = self.store.follow();
-        while let Some(Some(change)) = stop.run_until_cancelled(follow.next()).await {
+        loop {
+            let change = tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.follow_anew.notified() => {
+                    follow.close().await;
+                    follow = self.store.follow();
+                    Some(Change::Replaced)
+                }
+                change = follow.next() => change,
+            };
+            let Some(change) = change else { break };
             let event = match change {
                 Change::Replaced => Event::FollowReset,
                 Change::Complete { at } => Event::FollowedAll { seq: at },

@@ -1,9 +1,10 @@
 //! Doing what the brain says, and telling it what came of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tracing::{Instrument, Span, debug, error, info, warn};
 use wattle_brain::{
     Alarm, Effect, Event, Expect, LeaseReading, OpId, Payload, ProbeReply, Write, Wrote,
@@ -37,6 +38,8 @@ pub(crate) struct Hands {
     pub(crate) memory: Memory,
     pub(crate) mailbox: mpsc::Sender<Letter>,
     pub(crate) tasks: Tasks,
+    /// Tells the ears to follow the store from its beginning.
+    pub(crate) follow_anew: Arc<Notify>,
     /// There while the application API is answered.
     pub(crate) door: Option<Door>,
 }
@@ -47,6 +50,8 @@ impl Hands {
         match effect {
             Effect::ReadLease { op } => self.read_lease(op),
             Effect::Commit { op, writes } => self.commit(op, writes),
+            Effect::Write { op, write } => self.write(op, write),
+            Effect::MakeStore => self.make_store(),
             Effect::RememberEpoch { epoch } => self.remember(epoch).await,
             Effect::Probe { host } => self.probe(host),
             Effect::AskInventory { host } => self.ask_inventory(host),
@@ -114,6 +119,7 @@ impl Hands {
                     LeaseReading::Found { seq: found.seq, bytes }
                 }
                 Ok(None) => LeaseReading::Absent,
+                Err(error) if error.is_no_stream() => LeaseReading::NoStream,
                 Err(error) => {
                     debug!(error = %Chain(&error), "the lease could not be read");
                     LeaseReading::Failed
@@ -128,14 +134,15 @@ impl Hands {
         let writes: Vec<store::Write> =
             writes.into_iter().map(|write| self.sealed(write)).collect();
         self.learn("commit", async move {
-            let wrote = match store.commit(&writes).await {
-                WriteOutcome::Ok(last_seq) => Wrote::Ok { last_seq },
-                WriteOutcome::Conflict => Wrote::Conflict,
-                WriteOutcome::InFlight => Wrote::InFlight,
-                WriteOutcome::Unknown => Wrote::Unknown,
-                WriteOutcome::Refused(refusal) => refused(&refusal),
-            };
-            Event::Committed { op, wrote }
+            Event::Committed { op, wrote: wrote(&store.commit(&writes).await) }
+        });
+    }
+
+    /// One value, outside of any batch.
+    fn write(&self, op: OpId, write: Write) {
+        let (store, write) = (self.store.clone(), self.sealed(write));
+        self.learn("write", async move {
+            Event::Written { op, wrote: wrote(&store.write(&write).await) }
         });
     }
 
@@ -152,6 +159,20 @@ impl Hands {
             }
             Payload::Gone => store::Write::delete(write.key, expect),
         }
+    }
+
+    /// A store that was deleted while we ran. The follower begins anew in any case: what is made
+    /// here is not what it followed.
+    fn make_store(&self) {
+        let (store, anew) = (self.store.clone(), self.follow_anew.clone());
+        self.begin("make the store", async move {
+            match store.ensure().await {
+                Ok(()) => info!("the control stream was made again"),
+                // Asked for again for as long as there is none.
+                Err(error) => warn!(error = %Chain(&error), "the control stream was not made"),
+            }
+            anew.notify_one();
+        });
     }
 
     async fn remember(&self, epoch: Epoch) {
@@ -219,12 +240,27 @@ impl Hands {
     }
 }
 
-/// A write that is certainly not stored, in the brain's words.
+/// What became of a write, in the brain's words.
+fn wrote(outcome: &WriteOutcome) -> Wrote {
+    match outcome {
+        WriteOutcome::Ok(last_seq) => Wrote::Ok { last_seq: *last_seq },
+        WriteOutcome::Conflict => Wrote::Conflict,
+        WriteOutcome::InFlight => Wrote::InFlight,
+        WriteOutcome::Unknown => Wrote::Unknown,
+        WriteOutcome::Refused(refusal) => refused(refusal),
+    }
+}
+
+/// A write that is certainly not stored.
 fn refused(refusal: &Refusal) -> Wrote {
     match refusal {
         Refusal::TooLarge { .. } | Refusal::TooMany { .. } => {
             error!(error = %Chain(refusal), "a batch cannot be written");
             Wrote::TooLarge
+        }
+        Refusal::NoResponders => Wrote::Nobody,
+        Refusal::JetStream { .. } if refusal.lasts() => {
+            Wrote::Refused { reason: refusal.to_string() }
         }
         _ => {
             debug!(error = %Chain(refusal), "a batch was refused");

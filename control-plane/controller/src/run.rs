@@ -1,11 +1,12 @@
 //! The life of a controller: join, work until told to stop, give the lease back, leave.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use wattle_brain::lease::Identity;
+use wattle_brain::lease::{Identity, MIN_VERSION};
 use wattle_brain::{Brain, Config};
 use wattle_lattice::store::{EnsureError, StoreConfig};
 use wattle_lattice::{
@@ -63,20 +64,23 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
     info!(lattice = %config.lattice, controller = %config.name, "joined the lattice");
 
     let identity = Identity {
-        holder: config.name.to_string(),
+        holder: config.name.clone(),
         boot: fastrand::u64(..),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        min_version: MIN_VERSION.to_owned(),
     };
     let boot = identity.boot;
     let brain = Brain::new(Config { lattice: config.lattice.clone(), identity, epoch_known });
 
     // Not a child of `stop`: the brain still needs hands and ears to give the lease back.
     let tasks = Tasks::default();
+    let follow_anew = Arc::new(Notify::new());
     let ears = Ears {
         connection: connection.clone(),
         store: store.clone(),
         believed: config.believed(),
         mailbox: mailbox.clone(),
+        follow_anew: follow_anew.clone(),
     };
     ears.listen(&tasks).await?;
     let stop_grace = config.stop_grace;
@@ -88,6 +92,7 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
         memory,
         mailbox,
         tasks: tasks.clone(),
+        follow_anew,
         door: None,
     };
     let ended = Mind::new(brain, hands, letters).run(stop, stop_grace).await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wattle_types::{ActorId, HostId, ScalerKind};
+use wattle_types::{ActorId, HostId, ScalerKind, Spread};
 
 use crate::input::{Desired, HostStatus, HostView, Observed, Placed, Wanted, What};
 use crate::plan::Plan;
@@ -118,7 +118,8 @@ fn check_host(
             return Err(Broken::NotDesired { host: id, id: actor.clone() });
         };
         let scaler = &wanted.scaler;
-        let matches = scaler.spread.iter().any(|spread| host.satisfies(&spread.requirements));
+        let matches = |spread: &Spread| host.suits(actor, placed.spec, &spread.requirements);
+        let matches = scaler.spread.iter().any(matches);
         if !scaler.spread.is_empty() && !matches {
             return Err(Broken::RequirementViolated { host: id, id: actor.clone() });
         }

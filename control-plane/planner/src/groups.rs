@@ -1,6 +1,6 @@
 //! Turns a scaler into groups: how many instances, and on which hosts they may be.
 
-use wattle_types::{ActorId, Labels, Scaler, ScalerKind, Spread};
+use wattle_types::{ActorId, Scaler, ScalerKind, SpecHash, Spread};
 
 use crate::input::HostView;
 
@@ -14,39 +14,42 @@ pub(crate) struct Group {
     pub(crate) hosts: Vec<usize>,
 }
 
-pub(crate) fn groups(id: &ActorId, scaler: &Scaler, hosts: &[&HostView]) -> Vec<Group> {
+pub(crate) fn groups(
+    id: &ActorId,
+    spec: SpecHash,
+    scaler: &Scaler,
+    hosts: &[&HostView],
+) -> Vec<Group> {
     match scaler.kind {
-        ScalerKind::Spread => spread_groups(scaler, hosts),
-        ScalerKind::Daemon => daemon_groups(id, scaler, hosts),
+        ScalerKind::Spread => spread_groups(id, spec, scaler, hosts),
+        ScalerKind::Daemon => daemon_groups(id, spec, scaler, hosts),
     }
 }
 
-fn spread_groups(scaler: &Scaler, hosts: &[&HostView]) -> Vec<Group> {
-    let matching = |requirements: &Labels| {
-        let fits = |host: &HostView| host.may_keep() && host.satisfies(requirements);
-        (0..hosts.len()).filter(|&index| fits(hosts[index])).collect()
+fn spread_groups(id: &ActorId, spec: SpecHash, scaler: &Scaler, hosts: &[&HostView]) -> Vec<Group> {
+    let among = |fits: &dyn Fn(&HostView) -> bool| {
+        (0..hosts.len()).filter(|&index| hosts[index].may_keep() && fits(hosts[index])).collect()
     };
     if scaler.spread.is_empty() {
-        let anywhere =
-            Group { spread: None, need: scaler.instances, hosts: matching(&Labels::new()) };
-        return vec![anywhere];
+        return vec![Group { spread: None, need: scaler.instances, hosts: among(&|_| true) }];
     }
     let counts = shares(scaler.instances, &scaler.spread);
     let entries = scaler.spread.iter().zip(counts).enumerate();
     entries
-        .map(|(index, (spread, need))| Group {
+        .map(|(index, (entry, need))| Group {
             spread: Some(index),
             need,
-            hosts: matching(&spread.requirements),
+            hosts: among(&|host| host.suits(id, spec, &entry.requirements)),
         })
         .collect()
 }
 
 /// A group of its own for every host that any entry matches; several entries do not add up.
-fn daemon_groups(id: &ActorId, scaler: &Scaler, hosts: &[&HostView]) -> Vec<Group> {
+fn daemon_groups(id: &ActorId, spec: SpecHash, scaler: &Scaler, hosts: &[&HostView]) -> Vec<Group> {
     let mut groups = Vec::new();
     for (index, host) in hosts.iter().enumerate() {
-        let first = scaler.spread.iter().position(|spread| host.satisfies(&spread.requirements));
+        let fits = |spread: &Spread| host.suits(id, spec, &spread.requirements);
+        let first = scaler.spread.iter().position(fits);
         if !host.may_keep() || (first.is_none() && !scaler.spread.is_empty()) {
             continue;
         }
@@ -84,6 +87,8 @@ fn shares(instances: u32, spread: &[Spread]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use wattle_types::Labels;
+
     use super::*;
 
     fn spread(weights: &[u32]) -> Vec<Spread> {

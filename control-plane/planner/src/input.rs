@@ -96,11 +96,22 @@ impl HostView {
         self.status == HostStatus::Ready && self.about.is_some()
     }
 
-    /// Whether the host has all of `requirements`. A host of which nothing is known is believed
-    /// to: what runs there was placed by somebody who knew.
+    /// Whether the host is known to have all of `requirements`.
     pub(crate) fn satisfies(&self, requirements: &Labels) -> bool {
-        let Some(about) = &self.about else { return true };
-        requirements.iter().all(|(key, value)| about.labels.get(key) == Some(value))
+        let has = |(key, value): (&String, &String)| {
+            self.about.as_ref().is_some_and(|about| about.labels.get(key) == Some(value))
+        };
+        requirements.iter().all(has)
+    }
+
+    /// Whether `id` may be here as `spec`. A host of which nothing is known is believed to suit
+    /// what it has: somebody who knew placed it there. Not so what is to become something else,
+    /// for that was never placed there by anybody.
+    pub(crate) fn suits(&self, id: &ActorId, spec: SpecHash, requirements: &Labels) -> bool {
+        match &self.about {
+            Some(_) => self.satisfies(requirements),
+            None => self.assigned.get(id).is_some_and(|placed| placed.spec == spec),
+        }
     }
 
     pub(crate) fn assigned_count(&self, id: &ActorId) -> u32 {

@@ -63,7 +63,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut wanted = Vec::new();
     for (id, actor) in desired.actors.iter().filter(|(id, _)| !desired.frozen.contains(*id)) {
         match &actor.what {
-            What::Run(spec) => wanted.push((id, *spec, groups(id, &actor.scaler, &hosts))),
+            What::Run(spec) => wanted.push((id, *spec, groups(id, *spec, &actor.scaler, &hosts))),
             What::Unsupported(text) => {
                 let reasons = vec![Reason::Unsupported(text.clone())];
                 let missing = actor.scaler.instances;

@@ -6,7 +6,7 @@ mod following;
 
 use std::collections::BTreeSet;
 
-use wattle_brain::lease::Identity;
+use wattle_brain::lease::{Identity, MIN_VERSION};
 use wattle_brain::{Brain, Config, Effect, Event, OpId};
 use wattle_trust::KeyPair;
 use wattle_types::{ActorId, Epoch, HostId, Key, Millis, PublicKey};
@@ -61,6 +61,11 @@ pub(crate) enum Wanted {
     Commit {
         op: OpId,
         writes: Vec<Write>,
+    },
+    /// One value, outside of any batch.
+    Write {
+        op: OpId,
+        write: Write,
     },
     /// By a host.
     Value {
@@ -121,8 +126,9 @@ impl World {
         let life = self.number();
         let skew = self.rng.u64(..1_000_000_000);
         let controller = &mut self.controllers[index];
-        let identity =
-            Identity { holder: format!("c{index}"), boot: life, version: "0.1.0".to_owned() };
+        let version = MIN_VERSION.to_owned();
+        let holder = format!("c{index}").parse().expect("this is a name");
+        let identity = Identity { holder, boot: life, min_version: version.clone(), version };
         let config = Config { lattice: lattice(), identity, epoch_known: controller.epoch_known };
         controller.running = Some(Run {
             life,

@@ -5,11 +5,6 @@
 
 /// What is known to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Finding {
-    /// A host that this leader never heard of is believed to have whatever labels the newest
-    /// manifest requires, though what it has was placed under an older one.
-    /// Seed 981. (`planner/src/input.rs`, `satisfies`)
-    UnheardBelieved,
-}
+pub enum Finding {}
 
-pub const UNREPAIRED: &[Finding] = &[Finding::UnheardBelieved];
+pub const UNREPAIRED: &[Finding] = &[];

@@ -15,7 +15,7 @@ use std::fmt;
 
 use wattle_types::{AppName, Applied, Digest, HostId, Labels};
 
-use crate::findings::{Finding, UNREPAIRED};
+use crate::findings::Finding;
 use crate::hosts::Host;
 use known::Known;
 use promises::Edit;
@@ -130,15 +130,6 @@ impl Law {
     pub(crate) fn breaks(&mut self, property: Property, at_ms: u64, message: impl Into<String>) {
         let message = message.into();
         self.broken.get_or_insert(Violation { property, at_ms, message });
-    }
-
-    /// Whether this is a defect that is known and not repaired; takes note of it.
-    pub(crate) fn tolerates(&mut self, finding: Finding) -> bool {
-        let known = UNREPAIRED.contains(&finding);
-        if known {
-            self.findings.insert(finding);
-        }
-        known
     }
 
     /// A host with a new identity.

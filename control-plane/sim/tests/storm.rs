@@ -34,6 +34,13 @@ fn storms_75_to_99_break_no_promise() {
     survive(75..100);
 }
 
+/// A leader that had not heard of a host gave it another revision of what it had there, whatever
+/// that revision required.
+#[test]
+fn storm_981_breaks_no_promise() {
+    survive(981..982);
+}
+
 #[test]
 fn the_same_seed_twice_is_the_same_run() {
     for seed in [3, 42] {

@@ -33,14 +33,24 @@ impl JetStreamError {
             _ => None,
         }
     }
+
+    /// JetStream works, and says that the stream does not exist.
+    pub fn is_no_stream(&self) -> bool {
+        self.code() == Some(code::STREAM_NOT_FOUND)
+    }
 }
 
 /// Codes of refusals we act on.
 pub(crate) mod code {
     pub(crate) const NO_MESSAGE: u64 = 10037;
     pub(crate) const STREAM_EXISTS: u64 = 10058;
+    pub(crate) const STREAM_NOT_FOUND: u64 = 10059;
     pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10071;
     pub(crate) const CONFLICT_IN_FLIGHT: u64 = 10164;
+    /// What a server says that cannot store anything, whatever it is: the account's memory or disk
+    /// is used up, the server's is, the stream has its most messages or bytes, the disk failed, or
+    /// the stream is sealed.
+    pub(crate) const LASTING: [u64; 6] = [10002, 10023, 10047, 10077, 10109, 10028];
 }
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Messages signed by one of us for another: assignments, the leader's word.
+//! Messages signed by one of us for another: assignments, the leader's word, heads of applications.
 //!
 //! **Form.** MessagePack map `{v: 1, key, alg: "ed25519", sig, body}`: `key` the signer's public
 //! key as text, `sig` 64 bytes, `body` any bytes. **Covered**: the context's name, a zero byte,
@@ -32,16 +32,19 @@ pub enum Context {
     Leader,
     /// Compiler to every host: what machine code was made of, and for which engine.
     Artifact,
+    /// Controller to controllers: the revisions of an application, and which of them should run.
+    Head,
 }
 
 impl Context {
-    pub const ALL: [Self; 3] = [Self::Assignment, Self::Leader, Self::Artifact];
+    pub const ALL: [Self; 4] = [Self::Assignment, Self::Leader, Self::Artifact, Self::Head];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Assignment => "wattle-assignment-v1",
             Self::Leader => "wattle-leader-v1",
             Self::Artifact => "wattle-artifact-v1",
+            Self::Head => "wattle-head-v1",
         }
     }
 

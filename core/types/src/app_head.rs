@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::stored::{Unknown, VERSION};
-use crate::{AppName, Revision};
+use crate::{AppName, AuthorKey, Digest, Revision};
 
 /// The value of `app.<name>`. The manifests themselves are immutable values beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,14 @@ pub struct AppHead {
     pub revision_max: Revision,
     /// What should run; nothing when undeployed.
     pub deployed: Option<Revision>,
+    /// Counts the accepted changes of this application, and never falls: a lower one than was seen
+    /// before means that the store has lost something. Zero in a head that was stored before
+    /// changes were counted.
+    #[serde(default)]
+    pub change: u64,
+    /// The hash of the head that this one replaced, as it was signed.
+    #[serde(default)]
+    pub previous: Option<Digest>,
     #[serde(flatten)]
     pub unknown: Unknown,
 }
@@ -29,6 +37,13 @@ pub struct RevisionHead {
     #[serde(default)]
     pub description: String,
     pub stored_unix_s: u64,
+    /// Who stored it; none for somebody without a key.
+    #[serde(default)]
+    pub author: Option<AuthorKey>,
+    /// The hash of the stored manifest's bytes: the signed head vouches for what it names. None
+    /// in what was stored before heads were signed.
+    #[serde(default)]
+    pub manifest: Option<Digest>,
 }
 
 impl AppHead {
@@ -39,6 +54,8 @@ impl AppHead {
             revisions: Vec::new(),
             revision_max: Revision::ZERO,
             deployed: None,
+            change: 0,
+            previous: None,
             unknown: Unknown::new(),
         }
     }
@@ -53,5 +70,38 @@ impl AppHead {
 
     pub fn by_revision(&self, revision: Revision) -> Option<&RevisionHead> {
         self.revisions.iter().find(|head| head.revision == revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stored;
+
+    #[test]
+    fn a_head_of_before_changes_were_counted_is_read() {
+        #[derive(Serialize)]
+        struct Old {
+            v: u8,
+            name: &'static str,
+            revisions: Vec<OldRevision>,
+            revision_max: u64,
+            deployed: Option<u64>,
+        }
+        #[derive(Serialize)]
+        struct OldRevision {
+            revision: u64,
+            version: &'static str,
+            stored_unix_s: u64,
+        }
+        let revisions = vec![OldRevision { revision: 3, version: "v1", stored_unix_s: 7 }];
+        let old = Old { v: 1, name: "shop", revisions, revision_max: 3, deployed: Some(3) };
+        let head: AppHead = stored::decode("an application", &stored::encode(&old)).unwrap();
+        assert_eq!((head.change, head.previous), (0, None));
+        let of = head.by_revision(Revision(3)).unwrap();
+        assert_eq!((of.author, of.manifest), (None, None));
+        assert!(head.unknown.is_empty());
+        let again: AppHead = stored::decode("it", &stored::encode(&head)).unwrap();
+        assert_eq!(again, head);
     }
 }

@@ -24,6 +24,8 @@ pub enum Key {
     Link { source: ActorId, namespace: Token, package: Token, name: LinkName },
     /// `config.<name>`: named configuration.
     Config(ConfigName),
+    /// `canary.<controller>`: what that controller writes to see that it can.
+    Canary(Token),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +45,7 @@ impl fmt::Display for Key {
                 write!(f, "link.{source}.{namespace}.{package}.{name}")
             }
             Self::Config(name) => write!(f, "config.{name}"),
+            Self::Canary(controller) => write!(f, "canary.{controller}"),
         }
     }
 }
@@ -71,6 +74,7 @@ impl FromStr for Key {
                 }
             }
             ["config", name] => name.parse().ok().map(Self::Config),
+            ["canary", controller] => controller.parse().ok().map(Self::Canary),
             _ => None,
         };
         // One text per key: `manifest.a.007` or a digest in upper case would be a second name.
@@ -100,6 +104,7 @@ mod tests {
                 name: LinkName::default(),
             },
             Key::Config("web-settings".parse().unwrap()),
+            Key::Canary("c1".parse().unwrap()),
         ];
         for key in keys {
             assert_eq!(key.to_string().parse(), Ok(key));

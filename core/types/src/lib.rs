@@ -58,7 +58,9 @@ pub use messaging::{Messaging, SubjectPattern};
 pub use name::{
     ActorId, AppName, ComponentName, ConfigName, LatticeId, LinkName, StoreName, Token, TokenError,
 };
-pub use nkey::{CompilerKey, ControllerKey, HostId, IssuerKey, ModuleKey, PublicKey, Role};
+pub use nkey::{
+    AuthorKey, CompilerKey, ControllerKey, HostId, IssuerKey, ModuleKey, PublicKey, Role,
+};
 pub use owner::{IdRecord, Owner};
 pub use quantity::{Quantity, QuantityError, Unit};
 pub use route::{HttpRoute, RouteTable};

@@ -314,6 +314,8 @@ keys! {
     ControllerKey: Role::Cluster;
     /// Who signs machine code. An account as issuers are, believed by itself.
     CompilerKey: Role::Account;
+    /// Who asks for changes of applications: a person, or a program of theirs.
+    AuthorKey: Role::User;
 }
 
 #[cfg(test)]

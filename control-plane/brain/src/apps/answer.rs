@@ -1,7 +1,7 @@
 //! What a client is told. The controller writes it in the words of wadm.
 
 use wattle_types::{
-    ActorId, AppName, ComponentName, HostId, InterfaceName, LinkName, Manifest, ScalerKind,
+    ActorId, AppName, ComponentName, Epoch, HostId, InterfaceName, LinkName, Manifest, ScalerKind,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,10 @@ pub enum Answer {
     /// There was nothing to delete.
     NothingToDo(String),
     Status(Box<AppStatus>),
+    /// This controller gave the lease back, which it had under this epoch.
+    SteppedDown {
+        epoch: Epoch,
+    },
     NotFound(String),
     /// The request was understood and is not possible; nothing was changed.
     Refused(String),

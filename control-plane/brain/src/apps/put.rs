@@ -45,6 +45,8 @@ pub(super) fn put(text: &str, at: Stamp, mirror: &Mirror) -> Decision {
         version: version.clone(),
         description: application.description,
         stored_unix_s: at.unix_ms / 1_000,
+        author: None,
+        manifest: None,
     });
     let value = StoredManifest { v: stored::VERSION, json: manifest.to_json().to_string() };
     let key = Key::Manifest(name.clone(), revision);

@@ -52,6 +52,10 @@ impl Brain {
         }
     }
 
+    pub(crate) fn is_api_taken(&self) -> bool {
+        matches!(self.door, Door::Taken(_))
+    }
+
     pub(super) fn close_door(&mut self, out: &mut Vec<Effect>) {
         if std::mem::replace(&mut self.door, Door::Closed) == Door::Open {
             out.push(Effect::Serve { yes: false });

@@ -4,7 +4,7 @@ use wattle_types::Millis;
 
 use super::{Brain, Stopping, reply};
 use crate::apps::{self, Answer, Command, Decision, View};
-use crate::effect::Effect;
+use crate::effect::{Effect, Expect};
 use crate::event::{RequestId, Stamp};
 use crate::journal::Purpose;
 
@@ -58,6 +58,10 @@ impl Brain {
                 break;
             }
             let Some(mut request) = self.requests.pop_front() else { return };
+            if request.command == Command::StepDown {
+                self.step_down(now, request, out);
+                return;
+            }
             let plan = self.reconcile.plan();
             let view = View::new(&self.mirror, &self.fleet, plan);
             match apps::decide(&request.command, request.stamp, &self.mirror, &view) {
@@ -73,11 +77,20 @@ impl Brain {
         self.drop_stale(now, out);
     }
 
+    /// Gives the lease back. Nothing is decided until it is known what became of that.
+    fn step_down(&mut self, now: Millis, mut request: Request, out: &mut Vec<Effect>) {
+        let Some((mut lease, seq)) = self.lease.renewed() else { return };
+        lease.holder = None;
+        request.tries += 1;
+        self.underway = Some((request, Answer::SteppedDown { epoch: lease.epoch }));
+        let expect = Expect::Seq(seq);
+        out.push(self.journal.begin(now, Purpose::Yield, lease, expect, Vec::new()));
+    }
+
     pub(super) fn drop_stale(&mut self, now: Millis, out: &mut Vec<Effect>) {
         while self.requests.front().is_some_and(|next| REQUEST_WAIT_MS < now.since(next.came_at)) {
             let Some(request) = self.requests.pop_front() else { return };
-            let text = "the controller cannot reach the lattice's store just now; ask again";
-            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+            reply(out, request.id, Answer::Unavailable(self.unreachable()));
         }
     }
 

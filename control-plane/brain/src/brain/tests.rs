@@ -101,6 +101,64 @@ fn a_leader_that_cannot_renew_stops_deciding_and_goes_on_under_its_epoch() {
 }
 
 #[test]
+fn a_holder_whose_lease_became_newer_stops() {
+    let mut world = World::leading(1);
+    let mut newer = world.lease();
+    (newer.v, newer.holder, newer.boot) = (2, Some("c2".to_owned()), 2);
+    let bytes = wattle_types::stored::encode(&newer);
+    world.last_seq += 1;
+    world.store.insert(Key::Lease, (world.last_seq, bytes.clone()));
+    let batches = world.batches.len();
+    world.run(60_000);
+    assert!(!world.brain.is_leading(world.now) && !world.served);
+    assert_eq!(world.batches.len(), batches, "nothing was stored after it");
+    assert_eq!(world.store[&Key::Lease].1, bytes);
+    let said = world.alarms.iter().filter(|alarm| matches!(alarm, Alarm::TooOld { .. }));
+    assert_eq!(said.count(), 1, "{:?}", world.alarms);
+}
+
+#[test]
+fn a_stream_that_is_gone_is_made_again_and_nothing_ends() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(2_000);
+    let (told, epoch) = (world.hosts[&0].inventory.applied, world.brain.epoch());
+    world.delete_stream();
+    world.run(2_500);
+    assert!(world.deleted, "an election looks like this too, for a while");
+    world.run(10_000);
+    assert!(!world.deleted && world.brain.is_leading(world.now), "{:?}", world.alarms);
+    assert!(epoch < world.brain.epoch());
+    assert_eq!(world.hosts[&0].inventory.applied, told, "the host was told nothing");
+    let count = |alarm: fn(&Alarm) -> bool| world.alarms.iter().filter(|a| alarm(a)).count();
+    assert_eq!(count(|alarm| *alarm == Alarm::StoreGone), 1);
+    assert_eq!(count(|alarm| matches!(alarm, Alarm::StateLost { .. })), 1);
+}
+
+#[test]
+fn a_store_that_refuses_is_said_once_and_to_whoever_asks() {
+    let mut world = World::leading(1);
+    let epoch = world.brain.epoch();
+    world.refuses = Some("insufficient storage resources available".to_owned());
+    let answer = world.put(&manifest("shop", "v1", &[("web", "")]));
+    let says = |answer: &Answer| matches!(answer, Answer::Unavailable(text) if text.contains("insufficient storage"));
+    assert!(says(&answer), "{answer:?}");
+    world.run(20_000);
+    // The lease has run out meanwhile; who asks is still told why.
+    let answer = world.put(&manifest("shop", "v1", &[("web", "")]));
+    assert!(says(&answer), "{answer:?}");
+    let raised = |world: &World| {
+        world.alarms.iter().filter(|alarm| matches!(alarm, Alarm::StoreRefuses { .. })).count()
+    };
+    assert_eq!(raised(&world), 1, "{:?}", world.alarms);
+    world.refuses = None;
+    world.run(3_000);
+    assert!(world.brain.is_leading(world.now));
+    assert_eq!(world.brain.epoch(), epoch);
+    assert!(matches!(world.put(&manifest("shop", "v1", &[("web", "")])), Answer::Put { .. }));
+}
+
+#[test]
 fn leaving_gives_the_lease_back() {
     let mut world = World::leading(0);
     let epoch = world.lease().epoch;
@@ -109,6 +167,38 @@ fn leaving_gives_the_lease_back() {
     assert!(world.stopped && !world.served);
     assert_eq!((world.lease().holder, world.lease().epoch), (None, epoch));
     assert!(world.brain.step(world.now, Event::Tick { random: 1 }).is_empty());
+}
+
+#[test]
+fn who_steps_down_lets_another_lead_first() {
+    let mut world = World::leading(1);
+    let epoch = world.brain.epoch();
+    assert_eq!(world.ask(Command::StepDown), Answer::SteppedDown { epoch });
+    assert_eq!((world.lease().holder, world.served), (None, false));
+    world.run(9_500);
+    assert!(!world.brain.is_leading(world.now), "others are first");
+    assert_eq!(world.lease().holder, None);
+    // Nobody else was there.
+    world.run(2_500);
+    assert!(world.brain.is_leading(world.now) && world.served);
+    assert!(epoch < world.brain.epoch());
+}
+
+#[test]
+fn a_standby_that_sees_the_lease_free_takes_it_at_once() {
+    let mut world = World::new();
+    let mut lease = wattle_types::Lease::vacant();
+    lease.holder = Some("c2".to_owned());
+    for beat in 0..10 {
+        lease.beat = beat;
+        world.intrude(Key::Lease, wattle_types::stored::encode(&lease));
+        world.run(1_000);
+    }
+    assert!(!world.brain.is_leading(world.now));
+    lease.holder = None;
+    world.intrude(Key::Lease, wattle_types::stored::encode(&lease));
+    world.run(300);
+    assert!(world.brain.is_leading(world.now), "it need not wait for its next reading");
 }
 
 #[test]

@@ -31,7 +31,8 @@ pub(crate) struct Host {
     /// It has an assignment.
     pub(super) expected: bool,
     heard_at: Millis,
-    asked_at: Option<Millis>,
+    /// When its inventory was asked for last.
+    pub(super) asked_at: Option<Millis>,
     /// Another process under this id that beat before the current one.
     rival: Option<Rival>,
 }
@@ -225,13 +226,24 @@ impl Host {
         self.phase == Phase::Alive && !self.inventory.as_deref().is_some_and(current)
     }
 
-    pub(super) fn wants_inventory(&mut self, now: Millis) -> bool {
+    pub(super) fn wants_inventory(&self, now: Millis) -> bool {
         let due = self.asked_at.is_none_or(|asked| INVENTORY_AGAIN_MS <= now.since(asked));
-        let wants = due && self.lacks_inventory();
-        if wants {
-            self.asked_at = Some(now);
-        }
-        wants
+        due && self.lacks_inventory()
+    }
+
+    /// More than a beat, and not given up: what anybody can make up does not count.
+    pub(super) fn has_lived(&self) -> bool {
+        let known = self.expected || self.inventory.is_some();
+        self.beat.is_some() && known && self.phase != Phase::Lost
+    }
+
+    pub(super) fn is_unheard_of(&self, now: Millis) -> bool {
+        self.period_ms() * 3 <= now.since(self.heard_at)
+    }
+
+    /// The server said twice that nobody listens there.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.phase, Phase::Suspect { gone: true, .. })
     }
 
     pub(crate) fn is_cloned(&self, now: Millis) -> bool {

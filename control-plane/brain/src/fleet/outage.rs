@@ -21,8 +21,12 @@ const SHARE_PER_MINUTE: usize = 10;
 /// How many are silent, and on which servers.
 #[derive(Debug, Default)]
 pub(super) struct Census {
+    /// Of those that were heard by this process.
     pub(super) silent: usize,
     pub(super) known: usize,
+    /// Those that never were: a host that is gone for good keeps its assignment, so after a while
+    /// there are many of them, and they say nothing about the network.
+    absent: usize,
     by_server: BTreeMap<String, (usize, usize)>,
 }
 
@@ -31,11 +35,14 @@ pub(super) fn census(hosts: &BTreeMap<HostId, Host>) -> Census {
     let mut census = Census::default();
     for host in hosts.values().filter(|host| host.phase != Phase::Lost) {
         let silent = usize::from(matches!(host.phase, Phase::Suspect { .. }));
+        let Some(beat) = &host.beat else {
+            census.absent += silent;
+            continue;
+        };
         census.known += 1;
         census.silent += silent;
-        let server = host.beat.as_ref().map(|beat| beat.server.as_str()).unwrap_or_default();
-        if !server.is_empty() {
-            let of_server = census.by_server.entry(server.to_owned()).or_default();
+        if !beat.server.is_empty() {
+            let of_server = census.by_server.entry(beat.server.clone()).or_default();
             of_server.0 += silent;
             of_server.1 += 1;
         }
@@ -44,6 +51,11 @@ pub(super) fn census(hosts: &BTreeMap<HostId, Host>) -> Census {
 }
 
 impl Census {
+    /// More than three that were never heard, and than a fifth of all: they are given up slowly.
+    pub(super) fn is_absence(&self) -> bool {
+        3.max((self.known + self.absent) / 5) < self.absent
+    }
+
     /// More than three and than a fifth of all, or more than half of those on one NATS server;
     /// one alone is never many.
     pub(super) fn is_outage(&self) -> bool {

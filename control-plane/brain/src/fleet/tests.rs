@@ -24,6 +24,7 @@ struct Scene {
     lost_at: BTreeMap<u8, u64>,
     outages: usize,
     probes: usize,
+    asked: usize,
     leading: bool,
 }
 
@@ -37,6 +38,7 @@ impl Scene {
             lost_at: BTreeMap::new(),
             outages: 0,
             probes: 0,
+            asked: 0,
             leading: true,
         };
         scene.fleet.connected(scene.now);
@@ -73,11 +75,13 @@ impl Scene {
                 let reply = match self.dead.get(&index) {
                     Some(Dead::Process) => ProbeReply::NoResponders,
                     Some(Dead::Power) => ProbeReply::TimedOut,
+                    None if !self.beats.contains_key(&index) => ProbeReply::NoResponders,
                     Some(Dead::Talks) | None => ProbeReply::Answered,
                 };
                 self.fleet.probed(self.now, id, reply);
             }
             Effect::AskInventory { host: id } => {
+                self.asked += 1;
                 let known = inventory(self.index(id), self.beats[&self.index(id)].boot, &[]);
                 self.fleet.inventoried(id, Some(Box::new(known)));
             }
@@ -90,7 +94,7 @@ impl Scene {
     }
 
     fn index(&self, id: &HostId) -> u8 {
-        *self.beats.keys().find(|index| host(**index) == *id).unwrap()
+        (0..u8::MAX).find(|index| host(*index) == *id).unwrap()
     }
 
     fn status(&self, index: u8) -> HostStatus {
@@ -213,6 +217,90 @@ fn silence_of_many_is_the_networks_doing() {
     scene.run(30_000);
     assert_eq!(scene.lost_at.len(), 3);
     assert!((0..20).all(|index| scene.status(index) == HostStatus::Ready));
+}
+
+#[test]
+fn hosts_nobody_ever_heard_make_no_outage() {
+    let mut scene = Scene::new(10, one_server);
+    // Ten that were there once, and of which only their assignments are left.
+    for index in 100..110 {
+        scene.fleet.expect(scene.now, host(index));
+    }
+    scene.run(2_000);
+    let since = scene.now;
+    scene.dead.insert(1, Dead::Process);
+    scene.run(4_000);
+    assert_eq!((scene.delays(since).len(), scene.outages), (1, 0));
+    assert!((1_500..2_300).contains(&scene.delays(since)[0]), "as any other: {:?}", scene.lost_at);
+    // So many at once may also be behind a server that hangs: they are given up one by one.
+    scene.run(11_000);
+    let absent = |scene: &Scene| scene.lost_at.keys().filter(|index| 100 <= **index).count();
+    assert_eq!(absent(&scene), 1, "{:?}", scene.lost_at);
+    scene.run(60_000);
+    assert_eq!((absent(&scene), scene.outages), (10, 0), "{:?}", scene.lost_at);
+}
+
+#[test]
+fn a_standby_knows_inventories_before_it_leads() {
+    let mut scene = Scene::new(0, one_server);
+    scene.leading = false;
+    scene.beats.extend((0..5).map(|index| (index, beat(index, 1, 0))));
+    scene.run(2_000);
+    assert!((0..5).all(|index| scene.status(index) == HostStatus::Ready));
+    scene.leading = true;
+    scene.asked = 0;
+    scene.run(2_000);
+    assert_eq!(scene.asked, 0, "nothing is left to ask");
+}
+
+#[test]
+fn a_thousand_inventories_are_not_asked_in_one_tick() {
+    let mut fleet = Fleet::default();
+    fleet.connected(Millis(0));
+    let id = |index: u16| {
+        let [high, low] = index.to_be_bytes();
+        let mut key = [high; 32];
+        key[31] = low;
+        HostId::try_from(wattle_types::PublicKey::new(wattle_types::Role::Server, key)).unwrap()
+    };
+    for index in 0..1_000 {
+        fleet.beat(Millis(0), Beat { host: id(index), ..beat(0, 1, 1) });
+    }
+    let mut asked = BTreeMap::new();
+    for at in (100..=2_000).step_by(100) {
+        let effects = fleet.tick(Millis(at), false);
+        assert!(effects.len() <= 50, "{} in one tick", effects.len());
+        for effect in effects {
+            let Effect::AskInventory { host } = effect else { panic!("{effect:?}") };
+            *asked.entry(host).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(asked.len(), 1_000, "each is asked within two seconds");
+}
+
+#[test]
+fn an_observer_that_hears_nobody_judges_nobody() {
+    let mut scene = Scene::new(5, one_server);
+    scene.dead.extend((0..5).map(|index| (index, Dead::Power)));
+    scene.run(120_000);
+    assert!(scene.lost_at.is_empty(), "{:?}", scene.lost_at);
+    // One is heard again; the others have their time from then on.
+    scene.dead.remove(&0);
+    let since = scene.now;
+    scene.run(14_000);
+    assert!(scene.lost_at.is_empty(), "{:?}", scene.lost_at);
+    scene.run(60_000);
+    assert_eq!(scene.lost_at.len(), 4);
+    assert!(scene.delays(since).iter().all(|delay| 14_500 < *delay), "{:?}", scene.lost_at);
+}
+
+#[test]
+fn hosts_that_nobody_listens_for_are_lost_also_when_no_other_is_left() {
+    let mut scene = Scene::new(2, one_server);
+    let since = scene.now;
+    scene.dead.extend((0..2).map(|index| (index, Dead::Process)));
+    scene.run(5_000);
+    assert_eq!(scene.delays(since).len(), 2, "{:?}", scene.lost_at);
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn stored_at(lease_seq: u64) -> Settled {
 #[test]
 fn an_answer_settles_it() {
     let (mut journal, op) = begun();
-    let settled = journal.wrote(T0, op, Wrote::Ok { last_seq: 43 }, &mut Dice::default());
+    let settled = journal.wrote(T0, op, &Wrote::Ok { last_seq: 43 }, &mut Dice::default());
     assert_eq!(settled, Some(stored_at(41)));
     assert!(journal.is_idle());
 }
@@ -64,7 +64,7 @@ fn an_answer_settles_it() {
 #[test]
 fn an_unknown_outcome_is_read_back() {
     let (mut journal, op) = begun();
-    assert_eq!(journal.wrote(T0, op, Wrote::Unknown, &mut Dice::default()), None);
+    assert_eq!(journal.wrote(T0, op, &Wrote::Unknown, &mut Dice::default()), None);
     let look = asked(&mut journal, T0);
     let settled = journal.read(T0, look, &reading(41, &lease(5)), &mut Dice::default());
     assert_eq!(settled, Some(stored_at(41)));
@@ -74,12 +74,12 @@ fn an_unknown_outcome_is_read_back() {
 fn what_was_not_stored_is_sent_again_unchanged_and_counts_once() {
     let (mut journal, op) = begun();
     let mut dice = Dice::default();
-    journal.wrote(T0, op, Wrote::Unknown, &mut dice);
+    journal.wrote(T0, op, &Wrote::Unknown, &mut dice);
     let look = asked(&mut journal, T0);
     assert_eq!(journal.read(T0, look, &reading(40, &lease(4)), &mut dice), None);
     let again = sent(&journal.tick(T0 + 200).expect("sent again"));
     // The first attempt arrived after all, so the second meets a conflict.
-    journal.wrote(T0 + 200, again, Wrote::Conflict, &mut dice);
+    journal.wrote(T0 + 200, again, &Wrote::Conflict, &mut dice);
     let look = asked(&mut journal, T0 + 200);
     let settled = journal.read(T0 + 200, look, &reading(41, &lease(5)), &mut dice);
     assert_eq!(settled, Some(stored_at(41)), "valid from the first attempt on");
@@ -103,7 +103,7 @@ fn a_conflict_tells_a_lost_lease_from_another_stale_key() {
     ];
     for (read, expected) in cases {
         let (mut journal, op) = begun();
-        journal.wrote(T0, op, Wrote::Conflict, &mut Dice::default());
+        journal.wrote(T0, op, &Wrote::Conflict, &mut Dice::default());
         let look = asked(&mut journal, T0);
         assert_eq!(journal.read(T0, look, &read, &mut Dice::default()), Some(expected), "{read:?}");
         assert!(journal.is_idle());
@@ -113,7 +113,7 @@ fn a_conflict_tells_a_lost_lease_from_another_stale_key() {
 #[test]
 fn a_conflict_in_flight_is_no_lost_lease() {
     let (mut journal, op) = begun();
-    assert_eq!(journal.wrote(T0, op, Wrote::InFlight, &mut Dice::default()), None);
+    assert_eq!(journal.wrote(T0, op, &Wrote::InFlight, &mut Dice::default()), None);
     assert_eq!(journal.tick(T0), None, "not at once");
     sent(&journal.tick(T0 + 100).expect("sent again"));
 }
@@ -121,7 +121,7 @@ fn a_conflict_in_flight_is_no_lost_lease() {
 #[test]
 fn what_is_too_large_is_not_tried_for_ever() {
     let (mut journal, op) = begun();
-    let settled = journal.wrote(T0, op, Wrote::TooLarge, &mut Dice::default());
+    let settled = journal.wrote(T0, op, &Wrote::TooLarge, &mut Dice::default());
     assert_eq!(settled, Some(Settled::TooLarge { purpose: Purpose::Renew }));
     assert!(journal.is_idle());
 }
@@ -129,7 +129,7 @@ fn what_is_too_large_is_not_tried_for_ever() {
 #[test]
 fn a_look_that_failed_is_repeated_for_as_long_as_it_takes() {
     let (mut journal, op) = begun();
-    journal.wrote(T0, op, Wrote::Unknown, &mut Dice::default());
+    journal.wrote(T0, op, &Wrote::Unknown, &mut Dice::default());
     let mut now = T0;
     for _ in 0..100 {
         let look = asked(&mut journal, now);
@@ -144,9 +144,39 @@ fn a_look_that_failed_is_repeated_for_as_long_as_it_takes() {
 fn late_answers_to_earlier_attempts_are_ignored() {
     let (mut journal, op) = begun();
     let mut dice = Dice::default();
-    journal.wrote(T0, op, Wrote::InFlight, &mut dice);
+    journal.wrote(T0, op, &Wrote::InFlight, &mut dice);
     sent(&journal.tick(T0 + 100).expect("sent again"));
-    assert_eq!(journal.wrote(T0 + 100, op, Wrote::Ok { last_seq: 43 }, &mut dice), None);
+    assert_eq!(journal.wrote(T0 + 100, op, &Wrote::Ok { last_seq: 43 }, &mut dice), None);
     assert_eq!(journal.read(T0 + 100, op, &reading(41, &lease(5)), &mut dice), None);
     assert!(!journal.is_idle());
+}
+
+#[test]
+fn where_nobody_takes_writes_it_is_asked_whether_the_stream_is_there() {
+    let (mut journal, op) = begun();
+    assert_eq!(journal.wrote(T0, op, &Wrote::Nobody, &mut Dice::default()), None);
+    let op = asked(&mut journal, T0 + 50);
+    assert_eq!(journal.read(T0 + 60, op, &LeaseReading::NoStream, &mut Dice::default()), None);
+    let op = asked(&mut journal, T0 + 1_000);
+    // It was made again, and the lease with which we began is not in it.
+    let settled = journal.read(T0 + 1_010, op, &LeaseReading::Absent, &mut Dice::default());
+    assert_eq!(settled, Some(Settled::Lost { purpose: Purpose::Renew }));
+}
+
+#[test]
+fn what_a_server_refuses_is_given_up_unless_it_may_still_arrive() {
+    let refused = || Wrote::Refused { reason: "insufficient storage".to_owned() };
+    let (mut journal, op) = begun();
+    let settled = journal.wrote(T0, op, &refused(), &mut Dice::default());
+    assert_eq!(settled, Some(Settled::NotTaken { purpose: Purpose::Renew }));
+
+    let (mut journal, op) = begun();
+    let mut dice = Dice::default();
+    journal.wrote(T0, op, &Wrote::Unknown, &mut dice);
+    let op = asked(&mut journal, T0);
+    journal.read(T0, op, &reading(40, &lease(4)), &mut dice);
+    let op = sent(&journal.tick(T0 + 200).expect("it is sent again"));
+    assert_eq!(journal.wrote(T0 + 200, op, &refused(), &mut dice), None, "the first may arrive");
+    assert!(!journal.is_idle());
+    sent(&journal.tick(T0 + 1_200).expect("the very same batch is sent again"));
 }

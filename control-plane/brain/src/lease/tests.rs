@@ -3,7 +3,12 @@ use super::*;
 const C1: &str = "c1";
 
 fn candidate(epoch_known: u64) -> Lease {
-    let identity = Identity { holder: C1.to_owned(), boot: 7, version: "0.2.0".to_owned() };
+    let identity = Identity {
+        holder: C1.parse().unwrap(),
+        boot: 7,
+        version: "0.2.0".to_owned(),
+        min_version: "0.1.5".to_owned(),
+    };
     Lease::new(identity, Epoch(epoch_known))
 }
 
@@ -135,6 +140,24 @@ fn a_controller_older_than_the_lease_asks_for_does_not_lead() {
         assert_eq!(refused.is_some(), refuses, "{wanted:?}");
         let moves = lease.tick(Millis(500), OpId(2));
         assert_eq!(moves.is_none(), refuses, "{wanted:?}");
+    }
+}
+
+#[test]
+fn the_lowest_version_that_may_lead_only_rises() {
+    // What the lease asks for, and what it asks for once this controller has written it.
+    for (before, after) in [("", "0.1.5"), ("0.1.4", "0.1.5"), ("0.1.10", "0.1.10")] {
+        let reading = |_| LeaseReading::Found {
+            seq: 1,
+            bytes: stored(|lease| before.clone_into(&mut lease.min_version)),
+        };
+        let mut lease = candidate(0);
+        let (_, taken) = watch(&mut lease, 10_000, reading).expect("it stood still");
+        assert_eq!(taken.min_version, after, "taken from {before:?}");
+        let held = Stored { min_version: before.to_owned(), ..taken };
+        lease.held(held, 2, Millis(5_000));
+        let (renewed, _) = lease.renewed().expect("held");
+        assert_eq!(renewed.min_version, after, "renewed from {before:?}");
     }
 }
 

@@ -88,6 +88,10 @@ impl Changes<'_> {
     ) -> bool {
         let applied = host.beat.as_ref().and_then(|beat| beat.applied);
         let Some(told) = self.told(id) else {
+            if self.mirror.assignments.get(id).is_some_and(|at| at.newer) {
+                alarms.insert(Alarm::AssignmentNewer { host: *id });
+                return false;
+            }
             if applied.is_some() {
                 alarms.insert(Alarm::AssignmentLost { host: *id });
             }

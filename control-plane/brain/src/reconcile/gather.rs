@@ -74,7 +74,9 @@ pub(super) fn observed(
 }
 
 fn view(now: Millis, host: &Host, told: Option<&At<Told>>, overdue: BTreeSet<ActorId>) -> HostView {
-    let inventory = host.inventory.as_deref();
+    // What a later version told it is not known, so it is not to be told anything else.
+    let is_newer = told.is_some_and(|at| at.newer);
+    let inventory = host.inventory.as_deref().filter(|_| !is_newer);
     let told = told.and_then(|at| at.value.as_ref());
     HostView {
         status: host.status(now),

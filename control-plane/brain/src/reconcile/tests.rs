@@ -1,6 +1,6 @@
 //! From what is stored and heard to what is told, against a store that works.
 
-use wattle_types::{Applied, Digest, Epoch, Generation, stored};
+use wattle_types::{Applied, Assignment, Digest, Epoch, Generation, stored};
 
 use super::*;
 use crate::apps::Command;
@@ -175,6 +175,27 @@ fn the_end_of_more_than_half_is_marked() {
     assert!(!world.assignment(0).unwrap().mass, "one of many is no mass");
     undeploy(&mut world, "many");
     assert!(world.assignment(0).unwrap().mass);
+}
+
+#[test]
+fn an_assignment_of_a_newer_version_is_not_replaced() {
+    let mut world = World::leading(2);
+    world.put_and_deploy("shop", "v1", &[("web", SPREAD_2)]);
+    world.run(1_000);
+    let key = Key::Assign(host(0));
+    let newer = Assignment { v: stored::VERSION + 1, ..world.assignment(0).unwrap() };
+    world.hosts.get_mut(&0).unwrap().obeys = false;
+    world.intrude(key.clone(), stored::encode(&newer));
+    let seq = world.store[&key].0;
+    world.run(15_000);
+    undeploy(&mut world, "shop");
+    assert_eq!(world.store[&key].0, seq, "it is left alone");
+    assert_eq!(world.told(1).as_deref(), Some(""), "others are told as ever");
+    assert!(world.alarms.contains(&Alarm::AssignmentNewer { host: host(0) }));
+    // What nobody can read is nobody's word, and is replaced.
+    world.intrude(key.clone(), b"nonsense".to_vec());
+    world.run(12_000);
+    assert!(seq + 1 < world.store[&key].0);
 }
 
 #[test]

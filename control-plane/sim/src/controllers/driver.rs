@@ -2,6 +2,7 @@
 //! answer or when its time is over.
 
 use wattle_brain::{Effect, Event, LeaseReading, OpId, Payload, ProbeReply, Write, Wrote};
+use wattle_trust::KeyPair;
 use wattle_trust::signed::{self, Context};
 use wattle_types::{Epoch, HostId, Leadership};
 
@@ -24,6 +25,13 @@ impl World {
                 self.ask_store(process, Wanted::Lease { op }, STORE_MS, Due::of_brain(failed));
             }
             Effect::Commit { op, writes } => self.commit(process, op, writes),
+            Effect::Write { op, write } => {
+                let write = sealed(write, &self.controllers[index].key);
+                let unknown = Event::Written { op, wrote: Wrote::Unknown };
+                let what = Wanted::Write { op, write };
+                self.ask_store(process, what, STORE_MS, Due::of_brain(unknown));
+            }
+            Effect::MakeStore => self.reset_follower(process),
             Effect::RememberEpoch { epoch } => {
                 let known = &mut self.controllers[index].epoch_known;
                 *known = epoch.max(*known);
@@ -83,16 +91,8 @@ impl World {
     fn commit(&mut self, process: Process, op: OpId, writes: Vec<Write>) {
         let Some((index, _)) = self.controller_run(process) else { return };
         let key = &self.controllers[index].key;
-        let sealed = |write: Write| store::Write {
-            key: write.key,
-            expect: write.expect,
-            value: match write.payload {
-                Payload::Plain(bytes) => Some(bytes),
-                Payload::Assignment(bytes) => Some(signed::seal(Context::Assignment, &bytes, key)),
-                Payload::Gone => None,
-            },
-        };
-        let writes: Vec<store::Write> = writes.into_iter().map(sealed).collect();
+        let writes: Vec<store::Write> =
+            writes.into_iter().map(|write| sealed(write, key)).collect();
         let unknown = Event::Committed { op, wrote: Wrote::Unknown };
         if 1 < writes.len() && happens(&mut self.rng, self.network.hazards.sleeps_at_write) {
             let until = self.now + self.rng.u64(2_000..SLEEP_MS);
@@ -190,6 +190,19 @@ impl World {
             run.word = Some((epoch, sealed.clone()));
         }
         self.tell_hosts(process.who, &wattle_agent::Event::LeaderHeard { sealed });
+    }
+}
+
+/// As it is stored: signed, where that is asked for.
+fn sealed(write: Write, key: &KeyPair) -> store::Write {
+    store::Write {
+        key: write.key,
+        expect: write.expect,
+        value: match write.payload {
+            Payload::Plain(bytes) => Some(bytes),
+            Payload::Assignment(bytes) => Some(signed::seal(Context::Assignment, &bytes, key)),
+            Payload::Gone => None,
+        },
     }
 }
 

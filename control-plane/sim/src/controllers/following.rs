@@ -36,6 +36,10 @@ impl World {
                 let wrote = self.store_batch(from, writes);
                 wrote.map(|wrote| Due::of_brain(Event::Committed { op, wrote })(from, ask))
             }
+            Wanted::Write { op, write } => {
+                let wrote = self.store_one(write);
+                wrote.map(|wrote| Due::of_brain(Event::Written { op, wrote })(from, ask))
+            }
             Wanted::Value { key } => self.read_for_host(from, ask, key),
             Wanted::Links { source } => self.read_links_for_host(from, ask, source),
         };
@@ -59,13 +63,17 @@ impl World {
         } else if is_deposed && outcome == Outcome::Conflict {
             self.law.refused_deposed(count);
         }
-        match outcome {
-            Outcome::Stored { last_seq } => Some(Wrote::Ok { last_seq }),
-            Outcome::Conflict => Some(Wrote::Conflict),
-            Outcome::InFlight => Some(Wrote::InFlight),
-            Outcome::TooMany => Some(Wrote::TooLarge),
-            _ => None,
+        wrote(&outcome)
+    }
+
+    /// The canary of a controller, which nothing depends on.
+    fn store_one(&mut self, write: Write) -> Option<Wrote> {
+        let before = self.store.last_seq();
+        let outcome = self.put_to_store(&Ask::Put(write));
+        if before < self.store.last_seq() {
+            self.pump_all();
         }
+        wrote(&outcome)
     }
 
     /// Asks the store in whatever mood it is.
@@ -151,6 +159,17 @@ impl World {
             let run = self.controllers[*index].running.as_ref();
             !self.network.is_cut(Who::Controller(*index)) && run.is_some_and(|run| run.serves)
         })
+    }
+}
+
+/// None: no answer comes.
+fn wrote(outcome: &Outcome) -> Option<Wrote> {
+    match outcome {
+        Outcome::Stored { last_seq } => Some(Wrote::Ok { last_seq: *last_seq }),
+        Outcome::Conflict => Some(Wrote::Conflict),
+        Outcome::InFlight => Some(Wrote::InFlight),
+        Outcome::TooMany => Some(Wrote::TooLarge),
+        _ => None,
     }
 }
 

@@ -6,9 +6,8 @@ use wattle_planner::{Desired, What};
 use wattle_types::{ActorId, Assignment, Entry, HostId, Key, Lease, Owner, stored};
 
 use super::known::{Fact, read};
-use super::leaving::Before;
+use super::leaving::{Before, was_told};
 use super::{Law, Property};
-use crate::findings::Finding;
 use crate::hosts::Host;
 use crate::network::AFTERMATH_MS;
 use crate::store::{Message, Write};
@@ -159,13 +158,10 @@ impl Law {
         self.check_double(told, before, &desired)?;
         for host in told {
             self.check_host(host, before, &desired)?;
-            let lacks = self.lacks_labels(host, before, &desired);
             // A batch may have been on its way for as long as messages take at worst.
             let seen = self.seen.get(&(writer, *host));
             let unheard = seen.is_none_or(|since| now < since + AFTERMATH_MS);
-            if let Some(id) =
-                lacks.filter(|_| !(unheard && self.tolerates(Finding::UnheardBelieved)))
-            {
+            if let Some(id) = self.lacks_labels(host, before, &desired, unheard) {
                 return Err((
                     Property::Constraints,
                     format!("{host} is told {id} and lacks its labels"),
@@ -207,10 +203,20 @@ impl Law {
     }
 
     /// Something the host is told, not only until it leaves, whose requirements it does not meet.
-    fn lacks_labels(&self, host: &HostId, before: &Before, desired: &Desired) -> Option<ActorId> {
+    /// Whoever knows nothing of a host that is `unheard` cannot know that what it has is not to be
+    /// there any more.
+    fn lacks_labels(
+        &self,
+        host: &HostId,
+        before: &Before,
+        desired: &Desired,
+        unheard: bool,
+    ) -> Option<ActorId> {
         let told = self.known.assignments.get(host)?;
         let lacks = |entry: &&Entry| {
-            !self.fits(host, &entry.id, desired) && !self.may_leave(host, entry, before, desired)
+            let stays = unheard && was_told(host, entry, before);
+            let fits = self.fits(host, &entry.id, desired);
+            !(fits || stays || self.may_leave(host, entry, before, desired))
         };
         told.entries.iter().find(lacks).map(|entry| entry.id.clone())
     }

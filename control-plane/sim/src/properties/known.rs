@@ -88,6 +88,7 @@ pub(super) fn read(message: &Message) -> Result<Fact, String> {
             }
             Fact::Link(key.clone(), Some(record))
         }
+        Key::Canary(_) => return Err(format!("{key} is in a batch")),
         Key::Config(name) => {
             let record: ConfigRecord = stored::decode("it", bytes).map_err(unreadable)?;
             if record.name != *name {

@@ -99,7 +99,7 @@ impl Law {
 }
 
 /// In this revision, and as often or more.
-fn was_told(host: &HostId, entry: &Entry, before: &Before) -> bool {
+pub(super) fn was_told(host: &HostId, entry: &Entry, before: &Before) -> bool {
     let told = before.get(host).into_iter().flat_map(|told| &told.entries);
     told.into_iter()
         .any(|was| (&was.id, was.spec) == (&entry.id, entry.spec) && entry.count <= was.count)

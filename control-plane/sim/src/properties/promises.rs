@@ -105,6 +105,8 @@ impl Law {
                 | Alarm::ApiTaken
                 | Alarm::LeadershipLost { .. }
                 | Alarm::LeadershipTaken { .. }
+                // Its link may be as good as cut for so long.
+                | Alarm::StoreWedged
                 // Late beats of earlier processes look the same, for a while.
                 | Alarm::Cloned { .. }
         );

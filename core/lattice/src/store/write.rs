@@ -101,6 +101,13 @@ pub enum Refusal {
     JetStream { code: u64, description: String },
 }
 
+impl Refusal {
+    /// Whether the server will say the same of any write until a person repairs it.
+    pub fn lasts(&self) -> bool {
+        matches!(self, Self::JetStream { code, .. } if code::LASTING.contains(code))
+    }
+}
+
 /// What the leader has stored in place of a write with an unknown outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadBack {

@@ -114,7 +114,9 @@ impl Known {
                 links.index();
             }
             // Nothing else belongs to a closure.
-            Key::Lease | Key::App(_) | Key::Manifest(..) | Key::Assign(_) => return Ok(false),
+            Key::Lease | Key::App(_) | Key::Manifest(..) | Key::Assign(_) | Key::Canary(_) => {
+                return Ok(false);
+            }
         }
         self.keep_bytes(key, bytes);
         Ok(true)

@@ -1,7 +1,8 @@
 //! The short notation of the tables.
 //!
 //! An actor is `id=count` with spreads `label=value*weight`; a host is `name status capacity
-//! labels | what it is assigned`, of which `!` is ready and `?` has been leaving for too long.
+//! labels | what it is assigned`, of which `!` is ready, `?` has been leaving for too long, and `~`
+//! is an earlier revision.
 
 use wattle_types::{Digest, Labels, PublicKey, Role, Scaler, ScalerKind, Spread};
 
@@ -86,8 +87,9 @@ pub(super) fn observed(hosts: &[&str]) -> Observed {
             if count.contains('?') {
                 overdue.insert(parsed.clone());
             }
-            let count = count.trim_end_matches(['!', '?']).parse().unwrap();
-            let spec = SpecHash(Digest::of(id.as_bytes()));
+            let revision = if count.contains('~') { "~" } else { "" };
+            let count = count.trim_end_matches(['!', '?', '~']).parse().unwrap();
+            let spec = SpecHash(Digest::of(format!("{id}{revision}").as_bytes()));
             assigned.insert(parsed, Placed { spec, count });
         }
         let view = HostView { status, about, assigned, ready, overdue };

@@ -79,6 +79,24 @@ const CASES: &[Case] = &[
         plan: "h0: web=1\nh1: api=1\n",
     },
     Case {
+        name: "a host nobody heard yet does not get another revision of what it has there",
+        desired: &["web=1 zone=edge*100", "api=1"],
+        hosts: &["h0 unheard | web=1~", "h1 ready 4 zone=edge"],
+        plan: "h0: web=1(leaving)\nh1: api=1 web=1\n",
+    },
+    Case {
+        name: "nor does what it has stay once its next revision serves where it may be",
+        desired: &["web=1 zone=edge*100"],
+        hosts: &["h0 unheard | web=1~", "h1 ready 4 zone=edge | web=1!"],
+        plan: "h0:\nh1: web=1\n",
+    },
+    Case {
+        name: "where nothing is required, a host nobody heard yet gets the next revision",
+        desired: &["web=1"],
+        hosts: &["h0 unheard | web=1~", "h1 ready 4"],
+        plan: "h0: web=1\nh1:\n",
+    },
+    Case {
         name: "a host that returns does not double what replaced it",
         desired: &["web=1"],
         hosts: &["h0 ready 4 | web=1!", "h1 ready 4 | web=1!"],
