@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use bytes::Bytes;
 use wattle_trust::{KeyPair, SignRequest, TrustPolicy, claims};
 use wattle_types::{ModuleKey, Role};
 
@@ -142,7 +141,7 @@ fn inspect(args: &InspectArgs) -> Result<()> {
         None => args.home.open()?.local_trust()?,
     };
     let policy = TrustPolicy::try_from(&trust)?;
-    let verdict = wattle_trust::verify(Bytes::from(bytes), &policy, unix_now_s());
+    let verdict = wattle_trust::verify(bytes.into(), &policy, unix_now_s());
     let (trusted, why) = match &verdict {
         Ok(_) => (true, None),
         Err(refusal) => (false, Some(format!("{refusal} [{}]", refusal.code()))),

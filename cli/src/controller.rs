@@ -1,79 +1,63 @@
-//! `wattle controller`: decides what runs where in one lattice.
+//! `wattle controller`: decides what runs where in one lattice; and how those that do are.
 
-use std::path::PathBuf;
+mod run;
+#[cfg(feature = "operate")]
+mod status;
+#[cfg(feature = "operate")]
+mod step_down;
 
-use anyhow::{Context, Result};
-use wattle_controller::ControllerConfig;
-use wattle_trust::TrustPolicy;
-use wattle_types::{LatticeId, Role};
+use std::process::ExitCode;
 
-use crate::home::{self, HomeArgs, NATS_URL};
-use crate::process;
+use anyhow::Result;
+
+#[cfg(feature = "operate")]
+pub(crate) use run::local_config;
 
 /// Keep a lattice's applications running: store manifests, plan, assign.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   wattle controller --nats-url nats://10.0.0.1:4222 --key ctl.nk
+  wattle controller --nats-url nats://n1:4222,nats://n2:4222,nats://n3:4222 --replicas 3
+  wattle controller status               who leads, and whether the store takes writes
+  wattle controller step-down            let another one lead
 
 Several may run; one leads. Hosts must trust its key (wattle trust init --controller), and if
-each has a key of its own, give them all the hosts' trust file with --trust.")]
+each has a key of its own, give them all the hosts' trust file with --trust."
+)]
 pub(crate) struct Args {
-    /// The NATS server; several of one cluster are separated by commas.
-    #[arg(long, env = "WATTLE_NATS_URL", default_value = NATS_URL, value_name = "URL")]
-    nats_url: String,
-    /// A NATS credentials file.
-    #[arg(long, env = "WATTLE_NATS_CREDS", value_name = "FILE")]
-    nats_creds: Option<PathBuf>,
-    /// Which lattice; several can share a NATS server.
-    #[arg(long, env = "WATTLE_LATTICE", default_value = "default", value_name = "NAME")]
-    lattice: LatticeId,
-    /// The file of the key that signs assignments [default: the local key of this machine].
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
-    /// The trust file of the hosts, which names the keys of the other controllers [default: only
-    /// this controller's own key counts].
-    #[arg(long, env = "WATTLE_TRUST", value_name = "FILE")]
-    trust: Option<PathBuf>,
-    /// Under which name it leads [default: the first letters of its key].
-    #[arg(long, value_name = "NAME")]
-    name: Option<wattle_types::Token>,
+    #[cfg(feature = "operate")]
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
-    home: HomeArgs,
+    run: run::RunArgs,
 }
 
-pub(crate) async fn run(args: Args) -> Result<()> {
-    let home = args.home.open()?;
-    let key = match &args.key {
-        Some(path) => home::read_key(path, Role::Cluster)?,
-        None => home.local_controller()?,
-    };
-    let name = match args.name {
-        Some(name) => name,
-        None => key.public().to_string()[..12].parse().expect("base32 makes a token"),
-    };
-    let mut config =
-        ControllerConfig::new(args.lattice, args.nats_url, name, key, home.folder("controller")?);
-    config.nats_creds = args.nats_creds;
-    if let Some(path) = &args.trust {
-        let policy = TrustPolicy::try_from(&home::read_trust(path)?)?;
-        config.controllers = policy.controllers(&config.lattice);
-    }
-    let stop = process::stop_on_signal()?;
-    Box::pin(wattle_controller::run(config, stop)).await.context("the controller ended")
-}
-
-/// The controller of `wattle up`.
 #[cfg(feature = "operate")]
-pub(crate) fn local_config(
-    nats_url: &str,
-    lattice: &LatticeId,
-    home: &home::Home,
-) -> Result<ControllerConfig> {
-    Ok(ControllerConfig::new(
-        lattice.clone(),
-        nats_url.to_owned(),
-        "local".parse().expect("a word is a token"),
-        home.local_controller()?,
-        home.folder("controller")?,
-    ))
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Status(status::Args),
+    StepDown(step_down::Args),
+}
+
+impl Args {
+    pub(crate) fn default_filter(&self) -> &'static str {
+        #[cfg(feature = "operate")]
+        if self.command.is_some() {
+            return "error";
+        }
+        "info"
+    }
+}
+
+pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    #[cfg(feature = "operate")]
+    match args.command {
+        Some(Command::Status(args)) => return status::run(args).await,
+        Some(Command::StepDown(args)) => return step_down::run(args).await,
+        None => {}
+    }
+    run::run(args.run).await?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -52,6 +52,10 @@ pub(crate) struct Args {
     /// rest for requests in flight.
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     drain_grace: u64,
+    /// Copies of what actors store in NATS on different servers: 3 where losing one must not matter.
+    /// Only for making the stream, by whichever host is first; what exists is not changed.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5))]
+    data_replicas: u8,
     #[command(flatten)]
     grants: GrantArgs,
     #[command(flatten)]
@@ -124,6 +128,7 @@ pub(crate) async fn run(args: Args, sandbox: Option<Sandbox>) -> Result<()> {
     };
     let mut config = HostConfig {
         drain_grace: Duration::from_secs(args.drain_grace),
+        data_replicas: args.data_replicas,
         nats_creds: args.nats_creds,
         http_addr: args.http_addr,
         ..HostConfig::new(

@@ -110,7 +110,7 @@ impl Command {
         match self {
             Self::Host(_) => "info",
             #[cfg(feature = "controller")]
-            Self::Controller(_) => "info",
+            Self::Controller(args) => args.default_filter(),
             #[cfg(feature = "operate")]
             Self::Desk(command) => command.default_filter(),
             #[cfg(not(feature = "operate"))]
@@ -164,7 +164,7 @@ async fn dispatch(cli: Cli, sandbox: Option<Sandbox>) -> anyhow::Result<ExitCode
         Command::Desk(command) => return desk::run(command, sandbox).await,
         Command::Host(args) => host::run(args, sandbox).await?,
         #[cfg(feature = "controller")]
-        Command::Controller(args) => controller::run(args).await?,
+        Command::Controller(args) => return controller::run(args).await,
         #[cfg(not(feature = "operate"))]
         Command::Absent(words) => return Err(absent::what_is_missing(&words)),
     }

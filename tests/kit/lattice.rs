@@ -99,6 +99,8 @@ impl Lattice {
         let hosts = hosts
             .iter()
             .map(|(name, zone)| {
+                let copies = ["--data-replicas".to_owned(), shape.nodes.to_string()];
+                let flags = [&flags[..], &copies].concat();
                 let host = Host::start_with(name, zone, &nats.url(), home, &flags);
                 ((*name).to_owned(), host)
             })
@@ -150,6 +152,11 @@ impl Lattice {
                 .map(str::to_owned),
         );
         Process::start(name, binary(), &all, self.folder.path())
+    }
+
+    /// The folder of everybody's keys, logs and data.
+    pub fn home(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Writes a file where every process of the lattice can read it.

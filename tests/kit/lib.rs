@@ -12,6 +12,7 @@ mod http;
 mod lattice;
 mod load;
 mod process;
+mod proxy;
 mod wait;
 
 pub use binary::{Said, binary};
@@ -20,5 +21,6 @@ pub use http::{Answer, Begun, Measured, Sent, ask, begin, get, get_from, upload}
 pub use lattice::{Host, Lattice, Shape, controller_arguments, free_address, link, manifest};
 pub use load::Load;
 pub use process::Process;
+pub use proxy::Proxy;
 pub use wait::{Look, wait_until};
 pub use wattle_lattice::testing::NatsServer;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use wattle_planner::HostStatus;
-use wattle_types::Epoch;
 use wattle_types::time::Millis;
+use wattle_types::{CanaryReport, Epoch, HostCounts, Token};
 
 use crate::brain::Brain;
 use crate::effect::{Alarm, Effect};
@@ -12,7 +12,7 @@ use crate::effect::{Alarm, Effect};
 /// How one controller is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    pub name: String,
+    pub name: Token,
     /// Semantic version.
     pub version: String,
     /// Random per process.
@@ -35,26 +35,6 @@ pub struct Report {
     pub api_taken: bool,
     /// What is wrong now, and for how many milliseconds.
     pub alarms: Vec<(Alarm, u64)>,
-}
-
-/// Whether small writes succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CanaryReport {
-    /// One did within 15 s.
-    pub well: bool,
-    /// How long ago the last one succeeded, in milliseconds.
-    pub ok_ms_ago: Option<u64>,
-    /// How long that one took, in milliseconds.
-    pub took_ms: Option<u64>,
-}
-
-/// Hosts by how they are. A controller that does not lead judges none to be lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HostCounts {
-    pub ready: usize,
-    pub suspect: usize,
-    pub draining: usize,
-    pub lost: usize,
 }
 
 /// Alarms that were raised and may still hold, since then.
@@ -88,7 +68,7 @@ impl Brain {
         let identity = self.lease.identity();
         let alarms = self.standing.since(now).filter(|(alarm, _)| self.holds(now, alarm));
         Report {
-            name: identity.holder.to_string(),
+            name: identity.holder.clone(),
             version: identity.version.clone(),
             boot: identity.boot,
             leads: self.is_leading(now),

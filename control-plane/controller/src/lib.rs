@@ -13,6 +13,7 @@
 
 mod api;
 mod config;
+mod desk;
 mod ears;
 mod hands;
 mod memory;

@@ -7,12 +7,14 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span, warn};
+use wattle_brain::apps::Command;
 use wattle_brain::{Brain, Effect, Event, RequestId, Stamp};
 use wattle_lattice::ReplyTo;
 use wattle_lattice::subject::AppSubject;
 use wattle_types::Millis;
 
 use crate::api::{self, Asked};
+use crate::desk::{self, Question, What};
 use crate::hands::Hands;
 
 /// The brain's own timer (it judges pauses longer than a second as "I was not running").
@@ -23,6 +25,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) enum Letter {
     Event(Event),
     Asked(Asked),
+    Question(Question),
     /// Messages were dropped on the way to us: we have been deaf.
     Deaf,
 }
@@ -35,14 +38,20 @@ pub(crate) enum Ended {
     Deaf,
 }
 
+/// In which form an answer is given.
+enum Words {
+    App(AppSubject),
+    Desk,
+}
+
 pub(crate) struct Mind {
     brain: Brain,
     hands: Hands,
     letters: mpsc::Receiver<Letter>,
     born: Instant,
     last_request: u64,
-    /// Who waits for which answer, and in which shape.
-    waiting: BTreeMap<RequestId, (AppSubject, ReplyTo)>,
+    /// Who waits for which answer, and in whose words.
+    waiting: BTreeMap<RequestId, (Words, ReplyTo)>,
     stopped: bool,
 }
 
@@ -93,6 +102,14 @@ impl Mind {
                 self.step(Event::Connected).await;
             }
             Letter::Asked(asked) => self.ask(asked).await,
+            Letter::Question(Question { what, reply }) => match what {
+                What::Report => {
+                    let report = self.brain.report(self.now());
+                    self.hands.respond(&reply, desk::report(report));
+                }
+                What::Command(command) => self.request(command, Words::Desk, reply).await,
+                What::Unknown => self.hands.respond(&reply, desk::unknown()),
+            },
         }
     }
 
@@ -102,24 +119,33 @@ impl Mind {
         match asked.command {
             Err(message) => self.hands.respond(&asked.reply, api::refused(&asked.op, message)),
             Ok(command) => {
-                self.last_request += 1;
-                let request = RequestId(self.last_request);
-                self.waiting.insert(request, (asked.op, asked.reply));
-                self.step(Event::Requested { request, command, at: stamp() })
-                    .instrument(span)
-                    .await;
+                self.request(command, Words::App(asked.op), asked.reply).instrument(span).await;
             }
         }
     }
 
+    async fn request(&mut self, command: Command, words: Words, reply: ReplyTo) {
+        self.last_request += 1;
+        let request = RequestId(self.last_request);
+        self.waiting.insert(request, (words, reply));
+        self.step(Event::Requested { request, command, at: stamp() }).await;
+    }
+
+    fn now(&self) -> Millis {
+        Millis(u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
     async fn step(&mut self, event: Event) {
-        let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
-        for effect in self.brain.step(Millis(now), event) {
+        for effect in self.brain.step(self.now(), event) {
             match effect {
                 Effect::Reply { request, answer } => {
                     // Answered once; a second answer would have nobody to go to.
-                    if let Some((op, reply)) = self.waiting.remove(&request) {
-                        self.hands.respond(&reply, api::words(&op, *answer));
+                    if let Some((words, reply)) = self.waiting.remove(&request) {
+                        let payload = match words {
+                            Words::App(op) => api::words(&op, *answer),
+                            Words::Desk => desk::words(*answer),
+                        };
+                        self.hands.respond(&reply, payload);
                     }
                 }
                 Effect::Stopped => self.stopped = true,

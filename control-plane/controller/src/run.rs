@@ -16,6 +16,7 @@ use wattle_tasks::{Backoff, Chain, Tasks};
 use wattle_types::{ControllerKey, Role};
 
 use crate::config::ControllerConfig;
+use crate::desk;
 use crate::ears::Ears;
 use crate::hands::Hands;
 use crate::memory::{Memory, MemoryError};
@@ -83,6 +84,7 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
         follow_anew: follow_anew.clone(),
     };
     ears.listen(&tasks).await?;
+    desk::open(&connection, &config.name, &mailbox, &tasks).await?;
     let stop_grace = config.stop_grace;
     let hands = Hands {
         connection: connection.clone(),

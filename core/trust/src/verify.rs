@@ -54,18 +54,53 @@ impl fmt::Debug for VerifiedComponent {
     }
 }
 
-/// Decides whether `bytes` are a component that `policy` lets run at `now_unix_s`.
+/// A file and its SHA-256. Made only by hashing, so whoever holds one need not hash it again.
+#[derive(Clone)]
+pub struct Hashed {
+    bytes: Bytes,
+    digest: Digest,
+}
+
+impl Hashed {
+    pub fn of(bytes: Bytes) -> Self {
+        let digest = Digest::of(&bytes);
+        Self { bytes, digest }
+    }
+
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for Hashed {
+    fn from(bytes: B) -> Self {
+        Self::of(bytes.into())
+    }
+}
+
+impl fmt::Debug for Hashed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Hashed").field(&self.digest).finish()
+    }
+}
+
+/// Decides whether `file` is a component that `policy` lets run at `now_unix_s`.
 ///
-/// Takes time and memory in proportion to the bytes, within the policy's limits: hash once for
-/// the file and once for what was signed, and one signature check. Call it off the serving path.
+/// Takes time and memory in proportion to the bytes, within the policy's limits: one hash for what
+/// was signed, and one signature check. Call it off the serving path.
 ///
 /// # Errors
 /// [`Refusal`], one variant per reason.
 pub fn verify(
-    bytes: Bytes,
+    file: Hashed,
     policy: &TrustPolicy,
     now_unix_s: u64,
 ) -> Result<VerifiedComponent, Refusal> {
+    let Hashed { bytes, digest } = file;
     let limits = policy.limits();
     let outline = Outline::of(&bytes, limits)?;
     let token = Token::read(outline.token()?, limits)?;
@@ -78,7 +113,6 @@ pub fn verify(
         return Err(Refusal::HashMismatch { signed: claims.hash, found: content });
     }
     policy.admits_module(&claims.subject, claims.rev)?;
-    let digest = Digest::of(&bytes);
     // By the file or by what was signed: the frame of a file can be written in several ways
     // without touching its content, and a revocation must cover all of them.
     policy.admits_digest(digest)?;

@@ -8,11 +8,12 @@
 //! [`fingerprint`], [`counter`], [`quantity`]); what a person writes ([`manifest`],
 //! [`application`], [`route`]); what a host is told ([`spec`], [`instance`], [`limit`],
 //! [`messaging`], [`assignment`], [`link`], [`owner`], [`lease`]); what a host says ([`host`],
-//! [`serve`], [`usage`]); where all that is stored ([`keys`], [`app_head`]).
+//! [`serve`], [`usage`]); what a controller says ([`leadership`], [`controllers`]); where all that is stored ([`keys`], [`app_head`]).
 
 pub mod app_head;
 pub mod application;
 pub mod assignment;
+pub mod controllers;
 pub mod counter;
 pub mod digest;
 pub mod fingerprint;
@@ -40,6 +41,7 @@ pub mod usage;
 pub use app_head::{AppHead, RevisionHead};
 pub use application::{AppComponent, Application, Part, Scaler, ScalerKind, Spread, Unlinked, Why};
 pub use assignment::{Assignment, Entry};
+pub use controllers::{AlarmReport, CanaryReport, ControllerAnswer, ControllerReport, HostCounts};
 pub use counter::{Epoch, Generation, Revision};
 pub use digest::Digest;
 pub use fingerprint::Fingerprint;

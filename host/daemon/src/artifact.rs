@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use wattle_trust::Hashed;
 use wattle_types::Digest;
 
 use crate::identity::make_private;
@@ -54,13 +55,13 @@ impl Artifacts {
         Ok(Self { dir, bytes_max })
     }
 
-    /// What an image names, and its digest; kept from now on.
-    pub(crate) fn fetch(&self, image: &str) -> Result<(Bytes, Digest), FetchError> {
+    /// What an image names; kept from now on.
+    pub(crate) fn fetch(&self, image: &str) -> Result<Hashed, FetchError> {
         let path = path_of(image)?;
-        let bytes = self.read(image, &path)?;
-        let digest = Digest::of(&bytes);
-        self.keep(digest, &bytes).map_err(|source| FetchError::Keep { digest, source })?;
-        Ok((bytes, digest))
+        let file = Hashed::of(self.read(image, &path)?);
+        let digest = file.digest();
+        self.keep(&file).map_err(|source| FetchError::Keep { digest, source })?;
+        Ok(file)
     }
 
     /// Where they are. What belongs to one begins with its digest and a dot, and goes with it.
@@ -69,10 +70,9 @@ impl Artifacts {
     }
 
     /// A file that was kept, if it is still what it was.
-    pub(crate) fn kept(&self, digest: Digest) -> Option<Bytes> {
-        let name = digest.to_string();
-        let bytes = self.read(&name, &self.dir.join(&name)).ok()?;
-        (Digest::of(&bytes) == digest).then_some(bytes)
+    pub(crate) fn kept(&self, digest: Digest) -> Option<Hashed> {
+        let file = Hashed::of(self.stored(digest)?);
+        (file.digest() == digest).then_some(file)
     }
 
     /// Removes what nothing refers to any more.
@@ -95,10 +95,12 @@ impl Artifacts {
             _ => FetchError::Read { image: image.to_owned(), source },
         };
         // Asked before it is opened: opening a pipe waits for its writer.
-        if !fs::metadata(path).map_err(failed)?.is_file() {
+        let metadata = fs::metadata(path).map_err(failed)?;
+        if !metadata.is_file() {
             return Err(FetchError::NotAFile { image: image.to_owned() });
         }
-        let mut bytes = Vec::new();
+        let expected = metadata.len().min(self.bytes_max) + 1;
+        let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
         // A byte more than allowed tells a larger file from one that just fits, however it grows.
         let file = File::open(path).map_err(failed)?;
         file.take(self.bytes_max + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -108,9 +110,17 @@ impl Artifacts {
         Ok(bytes.into())
     }
 
-    fn keep(&self, digest: Digest, bytes: &[u8]) -> io::Result<()> {
+    /// What is kept under a digest, whether it still is that or not.
+    fn stored(&self, digest: Digest) -> Option<Bytes> {
+        let name = digest.to_string();
+        self.read(&name, &self.dir.join(&name)).ok()
+    }
+
+    fn keep(&self, whole: &Hashed) -> io::Result<()> {
+        let (bytes, digest) = (whole.bytes(), whole.digest());
         let path = self.dir.join(digest.to_string());
-        if self.kept(digest).is_some() {
+        // Comparing is several times cheaper than hashing.
+        if self.stored(digest).is_some_and(|stored| stored == *bytes) {
             return Ok(());
         }
         let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
@@ -146,15 +156,16 @@ mod tests {
         let artifacts = artifacts(&dir);
         let path = dir.path().join("a.wasm");
         fs::write(&path, b"one").unwrap();
-        let (bytes, digest) = artifacts.fetch(&format!("file://{}", path.display())).unwrap();
-        assert_eq!((&bytes[..], digest), (&b"one"[..], Digest::of(b"one")));
+        let file = artifacts.fetch(&format!("file://{}", path.display())).unwrap();
+        let digest = file.digest();
+        assert_eq!((&file.bytes()[..], digest), (&b"one"[..], Digest::of(b"one")));
         fs::write(&path, b"two").unwrap();
         artifacts.fetch(path.to_str().unwrap()).unwrap();
         fs::remove_file(&path).unwrap();
-        assert_eq!(artifacts.kept(digest).unwrap(), "one");
-        assert_eq!(artifacts.kept(Digest::of(b"two")).unwrap(), "two");
+        assert_eq!(artifacts.kept(digest).unwrap().bytes(), "one");
+        assert_eq!(artifacts.kept(Digest::of(b"two")).unwrap().bytes(), "two");
         artifacts.keep_only(&BTreeSet::from([digest])).unwrap();
-        assert_eq!(artifacts.kept(digest).unwrap(), "one");
+        assert_eq!(artifacts.kept(digest).unwrap().bytes(), "one");
         assert!(artifacts.kept(Digest::of(b"two")).is_none());
     }
 
@@ -164,11 +175,11 @@ mod tests {
         let artifacts = artifacts(&dir);
         let path = dir.path().join("a.wasm");
         fs::write(&path, b"one").unwrap();
-        let (_, digest) = artifacts.fetch(path.to_str().unwrap()).unwrap();
-        fs::write(artifacts.dir.join(digest.to_string()), b"rotten").unwrap();
+        let digest = artifacts.fetch(path.to_str().unwrap()).unwrap().digest();
+        fs::write(artifacts.dir.join(digest.to_string()), b"eno").unwrap();
         assert!(artifacts.kept(digest).is_none());
         artifacts.fetch(path.to_str().unwrap()).unwrap();
-        assert_eq!(artifacts.kept(digest).unwrap(), "one");
+        assert_eq!(artifacts.kept(digest).unwrap().bytes(), "one");
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub struct HostConfig {
     /// Servers that actors may reach over HTTP if their specs ask for them, as `host` or
     /// `host:port`. An address that is loopback or link-local only if it is written here itself.
     pub outbound: Vec<String>,
+    /// Copies of what actors store in NATS on different servers, if this host is the first to make
+    /// a place for it.
+    pub data_replicas: u8,
     /// How many instances the planner may place here.
     pub capacity: u32,
     /// A component file larger than this is not fetched, in bytes.
@@ -78,6 +81,7 @@ impl HostConfig {
             http_addr: None,
             drain_grace: Duration::from_secs(30),
             outbound: Vec::new(),
+            data_replicas: 1,
             capacity: CAPACITY_DEFAULT,
             component_bytes_max: COMPONENT_BYTES_MAX,
             body_bytes_max: BODY_BYTES_MAX,

@@ -363,7 +363,7 @@ mod tests {
         for name in ["a", "b"] {
             let path = dir.path().join(name);
             std::fs::write(&path, name).unwrap();
-            let (_, digest) = disk.artifacts().fetch(path.to_str().unwrap()).unwrap();
+            let digest = disk.artifacts().fetch(path.to_str().unwrap()).unwrap().digest();
             disk.pin(spec(name), digest).unwrap();
             digests.insert(name, digest);
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 use wattle_agent::Event;
 use wattle_engine::Caps;
+use wattle_lattice::data::DataConfig;
 use wattle_lattice::signal::Wake;
 use wattle_lattice::subject::HostOp;
 use wattle_lattice::{
@@ -56,6 +57,7 @@ pub(crate) struct Member {
     pub(crate) router: Arc<Router>,
     pub(crate) mailbox: Mailbox,
     pub(crate) caps: Arc<Caps>,
+    pub(crate) data: DataConfig,
     /// Calls being answered; they outlive the subscription they came by.
     pub(crate) calls: TaskTracker,
 }

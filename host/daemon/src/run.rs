@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wattle_agent::{Agent, Restored};
 use wattle_engine::{Engine, EngineError};
+use wattle_lattice::data::DataConfig;
 use wattle_lattice::{Connection, DataStore};
 use wattle_tasks::{CancellationToken, Chain, Stuck, Tasks};
 use wattle_trust::{TrustPolicy, trust_file};
@@ -171,8 +172,9 @@ impl Host {
             let (router, grace) = (router.clone(), config.drain_grace);
             serving.spawn_essential("listener", |leave| listener.run(router, leave, grace));
         }
+        let data = DataConfig { replicas: config.data_replicas, ..DataConfig::default() };
         let member =
-            Member { own, boot, router: router.clone(), mailbox, caps, calls: calls.clone() };
+            Member { own, boot, router: router.clone(), mailbox, caps, data, calls: calls.clone() };
         let (failed, failure) = oneshot::channel();
         let connect = join::connect_config(&config, &member.own);
         let inner = tasks.clone();
@@ -215,7 +217,7 @@ impl Member {
         let Some(connection) = join::connect(connect, &stop).await? else { return Ok(()) };
         self.check_alone(&connection).await?;
         let table = self.listen(&connection, tasks).await?;
-        let data = DataStore::new(connection.clone(), Default::default());
+        let data = DataStore::new(connection.clone(), self.data);
         keyvalue.set(keyvalue::in_lattice(data.clone()));
         tasks.spawn("data stream", |stop| ensure(data, stop));
         self.router.join(connection.clone());

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use tokio::sync::Semaphore;
 use wattle_agent::{Component, Failure};
 use wattle_capability::log::ToTracing;
@@ -12,7 +11,7 @@ use wattle_capability::secrets::NoSecrets;
 use wattle_capability::{KeyValue, Secrets, StoreScope};
 use wattle_engine::{Actor, ActorConfig, ActorLimits, Caps, Engine, LimitError, LoadError, Loaded};
 use wattle_tasks::Chain;
-use wattle_trust::{Claims, Refusal, TrustPolicy, VerifiedComponent};
+use wattle_trust::{Claims, Hashed, Refusal, TrustPolicy, VerifiedComponent};
 use wattle_types::{ActorSpec, Digest, SpecHash};
 
 use crate::artifact::{self, FetchError};
@@ -137,8 +136,8 @@ impl Starter {
         let fetch = fetch.expect("the semaphore of fetches is never closed");
         let (trust, image, from) = (self.trust.clone(), spec.image.clone(), disk.clone());
         let verified = tokio::task::spawn_blocking(move || {
-            let bytes = obtain(&from, hash, &image)?;
-            verify(bytes, &image, &trust)
+            let file = obtain(&from, hash, &image)?;
+            verify(file, &image, &trust)
         });
         let verified = verified.await.map_err(|_| StartError::Panicked)??;
         let places = Places {
@@ -213,31 +212,32 @@ pub(crate) fn server(raw: &str) -> Result<Server, StartError> {
 
 /// Verifies by the clock of now.
 pub(crate) fn verify(
-    bytes: Bytes,
+    file: Hashed,
     image: &str,
     trust: &TrustPolicy,
 ) -> Result<VerifiedComponent, StartError> {
     let now_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    wattle_trust::verify(bytes, trust, now_unix_s).map_err(|source| StartError::Untrusted {
+    wattle_trust::verify(file, trust, now_unix_s).map_err(|source| StartError::Untrusted {
         image: image.to_owned(),
         source: Box::new(source),
     })
 }
 
 /// The bytes a spec stands for: those that ran here under it before, if any did.
-fn obtain(disk: &Disk, hash: SpecHash, image: &str) -> Result<Bytes, StartError> {
+fn obtain(disk: &Disk, hash: SpecHash, image: &str) -> Result<Hashed, StartError> {
     let pinned = disk.pinned(hash).map_err(StartError::Disk)?;
-    if let Some(bytes) = pinned.and_then(|digest| disk.artifacts().kept(digest)) {
-        return Ok(bytes);
+    if let Some(file) = pinned.and_then(|digest| disk.artifacts().kept(digest)) {
+        return Ok(file);
     }
-    let (bytes, digest) = disk.artifacts().fetch(image)?;
+    let file = disk.artifacts().fetch(image)?;
+    let digest = file.digest();
     match pinned {
         // The kept file was lost, and its place has something else by now. What the spec stands
         // for is what ran; anything else needs a new spec.
         Some(expected) if expected != digest => {
             Err(FetchError::NotFound { image: format!("{image} ({expected})") }.into())
         }
-        _ => Ok(bytes),
+        _ => Ok(file),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use wasm_encoder::{
     CodeSection, Component, CustomSection, ExportKind, ExportSection, Function, FunctionSection,
@@ -12,7 +11,9 @@ use wattle_types::nkey::{self, IssuerKey, ModuleKey, Role};
 
 use crate::limits::Limits;
 use crate::outline::{Outline, append_custom};
-use crate::{KeyPair, Refusal, SignRequest, TrustFile, TrustPolicy, VerifiedComponent, claims};
+use crate::{
+    Hashed, KeyPair, Refusal, SignRequest, TrustFile, TrustPolicy, VerifiedComponent, claims,
+};
 
 /// A moment in 2026, in seconds since 1970.
 pub(crate) const NOW: u64 = 1_795_000_000;
@@ -133,10 +134,10 @@ pub(crate) fn signed(component: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn verify(
-    bytes: impl Into<Bytes>,
+    file: impl Into<Hashed>,
     policy: &TrustPolicy,
 ) -> Result<VerifiedComponent, Refusal> {
-    crate::verify(bytes.into(), policy, NOW)
+    crate::verify(file.into(), policy, NOW)
 }
 
 /// The code of the refusal, or `accepted`.
