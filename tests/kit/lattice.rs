@@ -54,6 +54,7 @@ pub struct Host {
     pub process: Process,
     /// Where it listens for HTTP.
     pub listener: SocketAddr,
+    zone: String,
 }
 
 impl Lattice {
@@ -230,6 +231,14 @@ impl Lattice {
             start_controller(index, nodes, &self.nats.url(), self.folder.path());
     }
 
+    /// Starts a host again that has ended, with what it had on disk.
+    pub fn restart_host(&mut self, name: &str) {
+        let zone = self.host(name).zone.clone();
+        let copies = ["--data-replicas".to_owned(), self.nats.nodes.len().to_string()];
+        let host = Host::start_with(name, &zone, &self.nats.url(), self.folder.path(), &copies);
+        self.hosts.insert(name.to_owned(), host);
+    }
+
     pub fn host(&self, name: &str) -> &Host {
         self.hosts.get(name).unwrap_or_else(|| panic!("there is no host {name}"))
     }
@@ -276,7 +285,7 @@ impl Host {
         ];
         let arguments = [&arguments.map(str::to_owned), more].concat();
         let process = Process::start(name, binary(), &arguments, home);
-        Self { process, listener }
+        Self { process, listener, zone: zone.to_owned() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The figures of `docs/benchmarks.md`: release builds, peers in the same run, a table at the end.
 
 mod assigned;
+mod control;
 mod edge;
 mod figure;
 mod flame;
@@ -81,8 +82,12 @@ enum Name {
     Density,
     /// Memory of an idle host of the build for small machines, and the size of that binary.
     Edge,
-    /// From SIGKILL of a host to the next answer.
-    Failover,
+    /// Hosts, leaders and NATS nodes that are killed, stopped or hang.
+    Losses,
+    /// Hundreds of hosts and thousands of instances under one controller.
+    Large,
+    /// One atomic batch of assignments.
+    Commit,
     /// Draws flame graphs of the two hottest paths into docs/benchmarks.
     Flame,
 }
@@ -149,7 +154,9 @@ fn measure(
             Name::Size => lattice::size(&bench),
             Name::Density => assigned::density(&bench),
             Name::Edge => edge::measure(&bench),
-            Name::Failover => lattice::failover(&bench),
+            Name::Losses => control::losses(&bench),
+            Name::Large => control::large(&bench),
+            Name::Commit => control::commit(&bench),
             Name::Flame => flame::draw(&bench),
         };
         figures.extend(measured.with_context(|| format!("bench {what}"))?);

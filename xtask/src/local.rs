@@ -175,16 +175,6 @@ impl LocalLattice {
         Ok(())
     }
 
-    /// Starts a host again that was killed, with what it had on disk.
-    pub(crate) fn revive(&mut self, name: &str, interrupt: &Interrupt) -> Result<()> {
-        let known = self.hosts.iter().find(|(known, _)| *known == name);
-        let (name, zone) = known.with_context(|| format!("{name} is none of our hosts"))?;
-        self.processes.retain(|process| process.name != *name);
-        self.ended.retain(|ended| ended != name);
-        self.start_host(name, zone)?;
-        self.until_joined(interrupt).map(drop)
-    }
-
     fn start_nats(
         &mut self,
         nats_server: &Path,

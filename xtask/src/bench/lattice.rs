@@ -1,4 +1,4 @@
-//! What a person waits for: a deployment, and the return after a host was lost; and what a host costs idle.
+//! What a person waits for, a deployment; and what a host costs idle.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     http,
-    local::{LocalLattice, THREE_HOSTS},
+    local::LocalLattice,
     process::{Interrupted, Look},
     run,
 };
@@ -27,10 +27,8 @@ const ONE_HOST: &[(&str, &str)] = &[("alone", "cloud")];
 
 const COLD_RUNS: usize = 3;
 const WARM_RUNS: usize = 20;
-const KILLS: usize = 20;
 
 const WARM_GOAL: Duration = Duration::from_millis(300);
-const BACK_GOAL: Duration = Duration::from_secs(3);
 const IDLE_MB_GOAL: f64 = 60.0;
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -106,43 +104,6 @@ fn until_status(
             other => Look::NotYet(format!("{other:?}")),
         })
     })
-}
-
-pub(super) fn failover(bench: &Bench<'_>) -> Result<Vec<Figure>> {
-    let (mut lattice, manifest) = lattice(bench, THREE_HOSTS)?;
-    lattice.deploy(&manifest, bench.story)?;
-    let mut times = Vec::new();
-    for number in 1..=KILLS {
-        let placed =
-            bench.interrupt.wait_for("the actor's place", WITHIN, || lattice.placed(EXAMPLE))?;
-        let (_, door) = placed.elsewhere;
-        let answers = || {
-            Ok(match http::get(door, "/", ONE_REQUEST) {
-                Ok(answer) if answer.status == 200 => Look::Met(()),
-                other => Look::NotYet(format!("{other:?}")),
-            })
-        };
-        bench.interrupt.wait_for("an answer before the kill", WITHIN, answers)?;
-        lattice.kill(&placed.on.name)?;
-        let killed = Instant::now();
-        bench.interrupt.wait_for("an answer after the kill", WITHIN, answers)?;
-        let took = killed.elapsed();
-        bench
-            .story
-            .detail(format_args!("kill {number} of {KILLS}: answered after {}", millis(took)));
-        times.push(took);
-        lattice.revive(&placed.on.name, bench.interrupt)?;
-    }
-    lattice.stop(bench.story)?;
-    let p99 = percentile(&times, 0.99);
-    Ok(vec![Figure {
-        what: format!("from SIGKILL of the host to the next 200, {KILLS} runs, one instance"),
-        wattle: format!("p50 {}, p99 {}", millis(percentile(&times, 0.5)), millis(p99)),
-        peer: String::new(),
-        goal: format!("p99 under {}", millis(BACK_GOAL)),
-        missed: BACK_GOAL <= p99,
-        command: "cargo xtask bench failover".to_owned(),
-    }])
 }
 
 pub(super) fn size(bench: &Bench<'_>) -> Result<Vec<Figure>> {

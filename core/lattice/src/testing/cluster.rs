@@ -78,6 +78,24 @@ impl NatsCluster {
         }
     }
 
+    /// Waits until every node has everything of a stream.
+    pub async fn until_copied(&self, stream: &str) {
+        let subject = format!("$JS.API.STREAM.INFO.{stream}");
+        let until = Instant::now() + READY_WITHIN;
+        loop {
+            let mut info = None;
+            for node in &self.nodes {
+                info = info.or(ask(node, &subject).await);
+            }
+            let copies = info.as_ref().and_then(|info| info["cluster"]["replicas"].as_array());
+            if copies.is_some_and(|copies| copies.iter().all(|copy| copy["current"] == true)) {
+                return;
+            }
+            assert!(Instant::now() < until, "{stream} is not on every node: {info:?}");
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
     /// Until each node knows who leads: before that a stream cannot be made.
     async fn until_ready(&self) {
         let until = Instant::now() + READY_WITHIN;
