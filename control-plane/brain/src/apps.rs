@@ -7,12 +7,13 @@
 mod answer;
 mod deploy;
 mod put;
+mod restore;
 mod status;
 mod ulid;
 
-use wattle_types::{AppName, Revision, RevisionHead, stored};
+use wattle_types::{AppName, LatticeId, Revision, RevisionHead, stored};
 
-use crate::effect::{Payload, Write};
+use crate::effect::{Kept, Payload, Write};
 use crate::event::Stamp;
 use crate::mirror::Mirror;
 
@@ -55,6 +56,13 @@ pub enum Command {
     },
     /// Let another controller lead.
     StepDown,
+    /// Put back what an export has and the store has not. In several requests, if it is much.
+    Restore {
+        lattice: LatticeId,
+        entries: Vec<Kept>,
+        /// Also what is older than what was seen, or another than what is stored.
+        force: bool,
+    },
 }
 
 impl Command {
@@ -72,12 +80,24 @@ pub(crate) enum Decision {
     Commit(Vec<Write>, Answer),
 }
 
-pub(crate) fn decide(command: &Command, at: Stamp, mirror: &Mirror, view: &View<'_>) -> Decision {
+/// `own` is the lattice that this controller is of.
+pub(crate) fn decide(
+    command: &Command,
+    at: Stamp,
+    own: &LatticeId,
+    mirror: &Mirror,
+    view: &View<'_>,
+) -> Decision {
     match command {
         Command::Put { text } => put::put(text, at, mirror),
         Command::Deploy { name, version } => deploy::deploy(name, version.as_deref(), at, mirror),
         Command::Undeploy { name } => deploy::undeploy(name, mirror),
         Command::Delete { name, version } => deploy::delete(name, version.as_deref(), mirror),
+        Command::Restore { lattice, .. } if lattice != own => {
+            let message = format!("the export is of lattice {lattice}, and this is {own}");
+            Decision::Answer(Answer::Refused(message))
+        }
+        Command::Restore { entries, force, .. } => restore::restore(entries, *force, mirror),
         question => Decision::Answer(ask(question, mirror, view)),
     }
 }
@@ -104,11 +124,11 @@ fn ask(question: &Command, mirror: &Mirror, view: &View<'_>) -> Answer {
             Some(head) => {
                 Answer::Versions(head.revisions.iter().map(|of| version(head, of)).collect())
             }
-            None => not_found(name),
+            None => unknown(name, mirror),
         },
         Command::Status { name } => match mirror.head(name) {
             Some(head) => Answer::Status(Box::new(view.status(head))),
-            None => not_found(name),
+            None => unknown(name, mirror),
         },
         _ => Answer::Refused("not a question".to_owned()),
     }
@@ -157,6 +177,9 @@ fn find<'a>(
 
 /// Why there is no application of this name to work on.
 fn unknown(name: &AppName, mirror: &Mirror) -> Answer {
+    if let Some(lost) = mirror.lost.get(name) {
+        return Answer::Refused(lost.of(name));
+    }
     if mirror.heads.get(name).is_some_and(|at| at.unreadable) {
         Answer::Refused(format!("the stored record of application {name} is unreadable"))
     } else {
@@ -168,10 +191,13 @@ fn not_found(name: &AppName) -> Answer {
     Answer::NotFound(format!("there is no application {name}"))
 }
 
+/// Writes the next head of an application: one change more, after the one that is stored.
 fn write_head(head: &AppHead, mirror: &Mirror) -> Write {
+    let change = head.change + 1;
+    let next = AppHead { change, previous: mirror.head_digest(&head.name), ..head.clone() };
     Write {
         key: Key::App(head.name.clone()),
-        payload: Payload::Plain(stored::encode(head)),
+        payload: Payload::Head(stored::encode(&next)),
         expect: mirror.expect_head(&head.name),
     }
 }

@@ -1,6 +1,7 @@
 //! The parts together: which event goes to whom, and in which order things are done.
 
 mod door;
+mod keeping;
 pub(crate) mod outlet;
 mod requests;
 
@@ -12,11 +13,12 @@ use wattle_types::{Epoch, HostId, Key, LatticeId};
 use crate::apps::Answer;
 use crate::canary::Canary;
 use crate::dice::Dice;
-use crate::effect::{Alarm, Effect, Expect};
+use crate::effect::{Alarm, Effect, Expect, Kept};
 use crate::event::{Event, LeaseReading, OpId, RequestId};
 use crate::fleet::Fleet;
 use crate::journal::{Journal, Purpose, Settled};
 use crate::lease::{Identity, Lease, Move, RENEW_MS};
+use crate::marks::Marks;
 use crate::mirror::Mirror;
 use crate::reconcile::Reconcile;
 use crate::report::Standing;
@@ -30,6 +32,8 @@ pub struct Config {
     pub identity: Identity,
     /// The highest epoch kept on disk by [`Effect::RememberEpoch`].
     pub epoch_known: Epoch,
+    /// What the export on disk says to have been seen.
+    pub marks: Marks,
 }
 
 /// One controller's mind.
@@ -40,6 +44,8 @@ pub struct Brain {
     pub(crate) lease: Lease,
     journal: Journal,
     pub(crate) mirror: Mirror,
+    /// Followed, and not known to be the whole state yet.
+    to_keep: Vec<Kept>,
     pub(crate) fleet: Fleet,
     pub(crate) reconcile: Reconcile,
     pub(crate) canary: Canary,
@@ -81,7 +87,8 @@ impl Brain {
             dice: Dice::default(),
             lease: Lease::new(config.identity, config.epoch_known),
             journal: Journal::default(),
-            mirror: Mirror::default(),
+            mirror: Mirror::holding_to(config.marks),
+            to_keep: Vec::new(),
             fleet: Fleet::default(),
             reconcile: Reconcile::default(),
             canary,
@@ -142,11 +149,15 @@ impl Brain {
             }
             Event::FollowReset => {
                 self.mirror.reset();
+                self.to_keep.clear();
                 self.canary.reset();
             }
-            Event::Followed { key, seq, content } => self.followed(now, key, seq, &content),
+            Event::Followed { key, seq, content } => {
+                self.followed(now, key, seq, &content, out);
+            }
             Event::FollowedAll { seq } => {
                 self.mirror.followed_all(seq);
+                self.keep_all(out);
                 self.reconcile.wake();
             }
             Event::LeaseRead { op, reading } => self.lease_read(now, op, &reading, out),
@@ -176,14 +187,22 @@ impl Brain {
         }
     }
 
-    fn followed(&mut self, now: Millis, key: Key, seq: u64, content: &crate::Content) {
+    fn followed(
+        &mut self,
+        now: Millis,
+        key: Key,
+        seq: u64,
+        content: &crate::Content,
+        out: &mut Vec<Effect>,
+    ) {
         let host = match &key {
             Key::Assign(host) => Some(*host),
             _ => None,
         };
         self.canary.followed(&key, seq);
         let is_lease = key == Key::Lease;
-        if self.mirror.follow(key, seq, content) {
+        if self.mirror.follow(key.clone(), seq, content) {
+            self.keep(key, seq, content, out);
             self.reconcile.wake();
         }
         if is_lease && self.mirror.is_leaderless() {

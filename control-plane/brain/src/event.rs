@@ -86,6 +86,8 @@ pub struct Stamp {
 pub enum Content {
     /// The bytes; for what is signed, those inside a signature that was verified.
     Value(Vec<u8>),
+    /// The bytes of what should be signed and is not: heads were not, once.
+    Unsigned(Vec<u8>),
     /// A marker of deletion, purge or expiry.
     Gone,
     /// Signed by nobody we trust, or not readable at all.

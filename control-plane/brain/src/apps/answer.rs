@@ -39,6 +39,15 @@ pub enum Answer {
     SteppedDown {
         epoch: Epoch,
     },
+    /// What an export had and the store had not is stored.
+    Restored {
+        /// Values written.
+        stored: usize,
+        /// Values that the store has already, or that are nobody's to put back.
+        passed_over: usize,
+        /// What was not put back though the store lacks it, and why.
+        refused: Vec<String>,
+    },
     NotFound(String),
     /// The request was understood and is not possible; nothing was changed.
     Refused(String),

@@ -1,8 +1,8 @@
 //! Storing a manifest as the next revision.
 
-use wattle_types::{Application, Key, Manifest, Revision, RevisionHead, stored};
+use wattle_types::{Application, Digest, Key, Manifest, Revision, RevisionHead, stored};
 
-use super::{Answer, Decision, PutResult, head_to_change, ulid::ulid, write_head};
+use super::{Answer, Decision, PutResult, head_to_change, ulid::ulid, unknown, write_head};
 use crate::effect::{Payload, Write};
 use crate::event::Stamp;
 use crate::mirror::{Mirror, StoredManifest};
@@ -20,9 +20,9 @@ pub(super) fn put(text: &str, at: Stamp, mirror: &Mirror) -> Decision {
         Err(error) => return Decision::Answer(Answer::Refused(error.to_string())),
     };
     let name = application.name;
-    if mirror.heads.get(&name).is_some_and(|at| at.unreadable) {
-        let message = format!("the stored record of application {name} is unreadable");
-        return Decision::Answer(Answer::Refused(message));
+    let unreadable = mirror.heads.get(&name).is_some_and(|at| at.unreadable);
+    if unreadable || mirror.lost.contains_key(&name) {
+        return Decision::Answer(unknown(&name, mirror));
     }
     let mut head = head_to_change(&name, mirror);
     let version = application.version.unwrap_or_else(|| ulid(at));
@@ -38,6 +38,8 @@ pub(super) fn put(text: &str, at: Stamp, mirror: &Mirror) -> Decision {
     // Stored as it will be named, so that reading it again gives the same version.
     manifest.metadata.annotations.insert("version".to_owned(), version.clone());
 
+    let value = StoredManifest { v: stored::VERSION, json: manifest.to_json().to_string() };
+    let value = stored::encode(&value);
     let revision: Revision = head.revision_max.next();
     head.revision_max = revision;
     head.revisions.push(RevisionHead {
@@ -46,15 +48,12 @@ pub(super) fn put(text: &str, at: Stamp, mirror: &Mirror) -> Decision {
         description: application.description,
         stored_unix_s: at.unix_ms / 1_000,
         author: None,
-        manifest: None,
+        manifest: Some(Digest::of(&value)),
     });
-    let value = StoredManifest { v: stored::VERSION, json: manifest.to_json().to_string() };
     let key = Key::Manifest(name.clone(), revision);
     let expect = mirror.expect_manifest(&name, revision);
-    let writes = vec![
-        Write { key, payload: Payload::Plain(stored::encode(&value)), expect },
-        write_head(&head, mirror),
-    ];
+    let writes =
+        vec![Write { key, payload: Payload::Plain(value), expect }, write_head(&head, mirror)];
     let total_versions = head.revisions.len();
     let result = if total_versions == 1 { PutResult::Created } else { PutResult::NewVersion };
     let message = format!("Successfully put manifest {name} {version}");

@@ -278,6 +278,8 @@ fn a_put_that_meets_another_write_is_decided_again() {
     // Somebody else stores a revision, which this brain has not followed yet.
     let mut other = head(&world, "shop");
     other.revision_max = other.revision_max.next();
+    other.previous = Some(wattle_types::Digest::of(&world.store[&Key::App(name("shop"))].1));
+    other.change += 1;
     world.last_seq += 1;
     let (key, bytes) = (Key::App(name("shop")), stored::encode(&other));
     world.store.insert(key.clone(), (world.last_seq, bytes.clone()));
@@ -300,4 +302,68 @@ fn who_does_not_lead_answers_nothing() {
     let effects = world.brain.step(world.now, asked);
     let refused = |effect: &Effect| matches!(effect, Effect::Reply { answer, .. } if matches!(**answer, Answer::Unavailable(_)));
     assert!(effects.iter().any(refused), "{effects:?}");
+}
+
+#[test]
+fn every_edit_names_the_one_before() {
+    let mut world = World::leading(1);
+    let digest = |world: &World| wattle_types::Digest::of(&world.store[&Key::App(name("shop"))].1);
+    let mut before = None;
+    let put = |version| Command::Put { text: manifest("shop", version, &[("web", "")]) };
+    let edits = [
+        put("v1"),
+        put("v2"),
+        Command::Deploy { name: name("shop"), version: None },
+        Command::Undeploy { name: name("shop") },
+        Command::Delete { name: name("shop"), version: None },
+        put("v3"),
+    ];
+    for (edit, change) in edits.into_iter().zip(1..) {
+        world.ask(edit);
+        let head = head(&world, "shop");
+        assert_eq!((head.change, head.previous), (change, before), "{head:?}");
+        before = Some(digest(&world));
+    }
+}
+
+#[test]
+fn a_head_of_before_heads_were_signed_is_read_and_counts_from_its_first_edit() {
+    let mut world = World::leading(1);
+    world.put(&manifest("shop", "v1", &[("web", "")]));
+    let mut plain = head(&world, "shop");
+    (plain.change, plain.previous, plain.revisions[0].manifest) = (0, None, None);
+    // As another controller finds it.
+    let mut old = World::new();
+    for (key, (_, bytes)) in &world.store {
+        match key {
+            Key::App(_) => old.intrude_unsigned(key.clone(), stored::encode(&plain)),
+            Key::Manifest(..) => old.intrude(key.clone(), bytes.clone()),
+            _ => {}
+        }
+    }
+    old.run(5_000);
+    assert!(matches!(old.deploy("shop"), Answer::Deployed { .. }));
+    let head = head(&old, "shop");
+    let before = wattle_types::Digest::of(&stored::encode(&plain));
+    assert_eq!((head.change, head.previous), (1, Some(before)));
+    // From then on an unsigned one is nobody's word.
+    old.intrude_unsigned(Key::App(name("shop")), stored::encode(&head));
+    assert!(refused(old.ask(Command::Undeploy { name: name("shop") })).contains("unreadable"));
+    old.intrude_unsigned(Key::App(name("shop")), stored::encode(&plain));
+    assert!(refused(old.ask(Command::Undeploy { name: name("shop") })).contains("state lost"));
+}
+
+#[test]
+fn a_manifest_with_other_content_than_its_head_says_is_unreadable() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(2_000);
+    let mut other = World::leading(1);
+    other.put(&manifest("shop", "v1", &[("web", ""), ("evil", "")]));
+    let key: Key = "manifest.shop.1".parse().unwrap();
+    world.intrude(key.clone(), other.store[&key].1.clone());
+    world.run(12_000);
+    assert_eq!(world.told(0).as_deref(), Some("web=1"), "what runs is left as it is");
+    assert!(world.alarms.contains(&crate::Alarm::AppUnreadable { app: name("shop") }));
+    assert!(refused(world.deploy("shop")).contains("unreadable"));
 }

@@ -64,7 +64,8 @@ impl Brain {
             }
             let plan = self.reconcile.plan();
             let view = View::new(&self.mirror, &self.fleet, plan);
-            match apps::decide(&request.command, request.stamp, &self.mirror, &view) {
+            let (mirror, own) = (&self.mirror, &self.lattice);
+            match apps::decide(&request.command, request.stamp, own, mirror, &view) {
                 Decision::Answer(answer) => reply(out, request.id, answer),
                 Decision::Commit(writes, answer) => {
                     request.tries += 1;

@@ -232,7 +232,9 @@ fn nothing_is_decided_before_the_own_write_was_followed() {
         .step(world.now, Event::Requested { request: again, command, at: Stamp::default() });
     assert!(effects.is_empty(), "{effects:?}");
     for (seq, write) in (first..).zip(writes) {
-        let crate::Payload::Plain(bytes) = &write.payload else { panic!("{write:?}") };
+        let (crate::Payload::Plain(bytes) | crate::Payload::Head(bytes)) = &write.payload else {
+            panic!("{write:?}")
+        };
         world.store.insert(write.key.clone(), (seq, bytes.clone()));
         let content = Content::Value(bytes.clone());
         world.event(Event::Followed { key: write.key.clone(), seq, content });
