@@ -1,6 +1,6 @@
 //! Storing a manifest as the next revision.
 
-use wattle_types::{Application, Digest, Key, Manifest, Revision, RevisionHead, stored};
+use wattle_types::{AppName, Application, Digest, Key, Manifest, Revision, RevisionHead, stored};
 
 use super::{Answer, Decision, PutResult, head_to_change, ulid::ulid, unknown, write_head};
 use crate::effect::{Payload, Write};
@@ -23,6 +23,14 @@ pub(super) fn put(text: &str, at: Stamp, mirror: &Mirror) -> Decision {
     let unreadable = mirror.heads.get(&name).is_some_and(|at| at.unreadable);
     if unreadable || mirror.lost.contains_key(&name) {
         return Decision::Answer(unknown(&name, mirror));
+    }
+    if let Some(other) = namesake(&name, mirror) {
+        let message = format!(
+            "applications {other} and {name} would have the same ids and names of configuration, \
+             which begin with {}; choose another name",
+            name.normal()
+        );
+        return Decision::Answer(Answer::Refused(message));
     }
     let mut head = head_to_change(&name, mirror);
     let version = application.version.unwrap_or_else(|| ulid(at));
@@ -58,4 +66,15 @@ pub(super) fn put(text: &str, at: Stamp, mirror: &Mirror) -> Decision {
     let result = if total_versions == 1 { PutResult::Created } else { PutResult::NewVersion };
     let message = format!("Successfully put manifest {name} {version}");
     Decision::Commit(writes, Answer::Put { result, name, version, total_versions, message })
+}
+
+/// Another application whose ids and names begin as those of a new one would. One that was stored
+/// before this was looked at goes on as it is.
+fn namesake<'a>(name: &AppName, mirror: &'a Mirror) -> Option<&'a AppName> {
+    if mirror.head(name).is_some() {
+        return None;
+    }
+    let stored = mirror.heads.keys().filter(|other| mirror.head(other).is_some());
+    let mut others = stored.chain(mirror.lost.keys());
+    others.find(|other| *other != name && other.normal() == name.normal())
 }

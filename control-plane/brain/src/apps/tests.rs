@@ -367,3 +367,35 @@ fn a_manifest_with_other_content_than_its_head_says_is_unreadable() {
     assert!(world.alarms.contains(&crate::Alarm::AppUnreadable { app: name("shop") }));
     assert!(refused(world.deploy("shop")).contains("unreadable"));
 }
+
+#[test]
+fn names_that_become_the_same_id_are_refused_and_the_other_named() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("my_app", "v1", &[("web", "")]);
+    // Also with ids of its own, for its configuration would be called the same.
+    for other in ["my-app", "My_App"] {
+        let said = refused(world.put(&manifest(other, "v1", &[("api", "")])));
+        assert!(said.contains(&format!("applications my_app and {other}")), "{said}");
+        assert!(!world.store.contains_key(&Key::App(name(other))));
+    }
+    assert!(matches!(world.put(&manifest("my-app2", "v1", &[("api", "")])), Answer::Put { .. }));
+    // The one that is there goes on, and its name is free when it is deleted.
+    assert!(matches!(world.put(&manifest("my_app", "v2", &[("web", "")])), Answer::Put { .. }));
+    world.ask(Command::Delete { name: name("my_app"), version: None });
+    assert!(matches!(world.put(&manifest("my-app", "v1", &[("api", "")])), Answer::Put { .. }));
+}
+
+#[test]
+fn applications_whose_names_were_alike_before_that_was_refused_go_on() {
+    let mut world = World::leading(1);
+    world.put(&manifest("my_app", "v1", &[("web", "")]));
+    let (mut other, manifest_of) = (head(&world, "my_app"), "manifest.my_app.1".parse().unwrap());
+    let bytes: Vec<u8> = world.store[&manifest_of].1.clone();
+    other.name = name("My-App");
+    world.intrude("manifest.My-App.1".parse().unwrap(), bytes);
+    world.intrude(Key::App(name("My-App")), stored::encode(&other));
+    for app in ["my_app", "My-App"] {
+        let put = world.put(&manifest(app, "v2", &[("web", "")]));
+        assert!(matches!(put, Answer::Put { .. }), "{put:?}");
+    }
+}
