@@ -177,8 +177,8 @@ impl Brain {
             Event::Inventoried { host, inventory } => self.fleet.inventoried(&host, inventory),
             Event::Probed { host, reply } => self.fleet.probed(now, &host, reply),
             Event::ServedByAnother { yes } => self.answer_door(now, yes, out),
-            Event::Requested { request, command, at } => {
-                self.requested(now, request, command, at, out);
+            Event::Requested { request, command, base, at } => {
+                self.requested(now, request, command, base, at, out);
             }
             Event::Stop => {
                 self.stopping = Stopping::Asked;

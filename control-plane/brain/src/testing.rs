@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use wattle_types::time::Millis;
 use wattle_types::{
-    ActorReport, ActorState, Applied, Assignment, Beat, Epoch, HostId, Inventory, Key, LatticeId,
-    LinkReport, Load, Owner, PublicKey, Role, stored,
+    ActorReport, ActorState, Applied, Assignment, AuthorKey, Beat, Epoch, HostId, Inventory, Key,
+    LatticeId, LinkReport, Load, Owner, PublicKey, Role, stored,
 };
 
-use crate::apps::{Answer, Command};
+use crate::apps::{Answer, Base, Command};
 use crate::lease::{Identity, MIN_VERSION};
 use crate::marks::Marks;
 use crate::{
@@ -266,10 +266,20 @@ impl World {
     }
 
     pub(crate) fn ask(&mut self, command: Command) -> Answer {
+        self.ask_as(None, None, command)
+    }
+
+    /// As the owner of this key, who had seen that.
+    pub(crate) fn ask_as(
+        &mut self,
+        by: Option<AuthorKey>,
+        base: Option<Base>,
+        command: Command,
+    ) -> Answer {
         self.requests += 1;
         let request = RequestId(self.requests);
-        let at = Stamp { unix_ms: 1_700_000_000_000, random: u128::from(self.requests) };
-        self.event(Event::Requested { request, command, at });
+        let at = Stamp { unix_ms: 1_700_000_000_000, random: u128::from(self.requests), by };
+        self.event(Event::Requested { request, command, base, at });
         for _ in 0..50 {
             if let Some(answer) = self.answers.remove(&request) {
                 return answer;

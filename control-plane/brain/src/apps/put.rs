@@ -2,7 +2,9 @@
 
 use wattle_types::{AppName, Application, Digest, Key, Manifest, Revision, RevisionHead, stored};
 
-use super::{Answer, Decision, PutResult, head_to_change, ulid::ulid, unknown, write_head};
+use super::{
+    Answer, Base, Decision, PutResult, head_to_change, overtaken, ulid::ulid, unknown, write_head,
+};
 use crate::effect::{Payload, Write};
 use crate::event::Stamp;
 use crate::mirror::{Mirror, StoredManifest};
@@ -10,7 +12,7 @@ use crate::mirror::{Mirror, StoredManifest};
 /// More than anybody looks through, and deleting them all must fit into one batch.
 const REVISIONS_MAX: usize = 900;
 
-pub(super) fn put(text: &str, at: Stamp, mirror: &Mirror) -> Decision {
+pub(super) fn put(text: &str, base: Option<Base>, at: Stamp, mirror: &Mirror) -> Decision {
     let read = Manifest::parse(text).and_then(|manifest| {
         let application = Application::try_from(&manifest)?;
         Ok((manifest, application))
@@ -23,6 +25,9 @@ pub(super) fn put(text: &str, at: Stamp, mirror: &Mirror) -> Decision {
     let unreadable = mirror.heads.get(&name).is_some_and(|at| at.unreadable);
     if unreadable || mirror.lost.contains_key(&name) {
         return Decision::Answer(unknown(&name, mirror));
+    }
+    if let Some(conflict) = overtaken(&name, base, mirror) {
+        return Decision::Answer(conflict);
     }
     if let Some(other) = namesake(&name, mirror) {
         let message = format!(
@@ -55,13 +60,13 @@ pub(super) fn put(text: &str, at: Stamp, mirror: &Mirror) -> Decision {
         version: version.clone(),
         description: application.description,
         stored_unix_s: at.unix_ms / 1_000,
-        author: None,
+        author: at.by,
         manifest: Some(Digest::of(&value)),
     });
     let key = Key::Manifest(name.clone(), revision);
     let expect = mirror.expect_manifest(&name, revision);
     let writes =
-        vec![Write { key, payload: Payload::Plain(value), expect }, write_head(&head, mirror)];
+        vec![Write { key, payload: Payload::Plain(value), expect }, write_head(&head, at, mirror)];
     let total_versions = head.revisions.len();
     let result = if total_versions == 1 { PutResult::Created } else { PutResult::NewVersion };
     let message = format!("Successfully put manifest {name} {version}");

@@ -285,7 +285,7 @@ fn a_put_that_meets_another_write_is_decided_again() {
     world.store.insert(key.clone(), (world.last_seq, bytes.clone()));
     let request = RequestId(99);
     let command = Command::Put { text: manifest("shop", "v2", &[("web", "")]) };
-    world.event(Event::Requested { request, command, at: Stamp::default() });
+    world.event(Event::Requested { request, command, base: None, at: Stamp::default() });
     assert!(!world.answers.contains_key(&request));
     let (seq, content) = (world.last_seq, crate::Content::Value(bytes));
     world.event(Event::Followed { key, seq, content });
@@ -298,7 +298,8 @@ fn a_put_that_meets_another_write_is_decided_again() {
 fn who_does_not_lead_answers_nothing() {
     let mut world = World::new();
     let request = RequestId(1);
-    let asked = Event::Requested { request, command: Command::List, at: Stamp::default() };
+    let asked =
+        Event::Requested { request, command: Command::List, base: None, at: Stamp::default() };
     let effects = world.brain.step(world.now, asked);
     let refused = |effect: &Effect| matches!(effect, Effect::Reply { answer, .. } if matches!(**answer, Answer::Unavailable(_)));
     assert!(effects.iter().any(refused), "{effects:?}");
@@ -398,4 +399,115 @@ fn applications_whose_names_were_alike_before_that_was_refused_go_on() {
         let put = world.put(&manifest(app, "v2", &[("web", "")]));
         assert!(matches!(put, Answer::Put { .. }), "{put:?}");
     }
+}
+
+fn author(index: u8) -> wattle_types::AuthorKey {
+    let key = wattle_types::PublicKey::new(wattle_types::Role::User, [index; 32]);
+    key.try_into().unwrap()
+}
+
+/// An application of two revisions, the second of which is deployed: three changes, the second
+/// revision by the first author and its deployment by the second one.
+fn shared() -> World {
+    let mut world = World::leading(1);
+    world.put(&manifest("shop", "v1", &[("web", "")]));
+    let text = manifest("shop", "v2", &[("web", "")]);
+    world.ask_as(Some(author(1)), None, Command::Put { text });
+    let deploy = Command::Deploy { name: name("shop"), version: None };
+    world.ask_as(Some(author(2)), None, deploy);
+    world
+}
+
+#[test]
+fn an_edit_of_what_somebody_changed_meanwhile_is_refused_and_says_who_did() {
+    let put = || Command::Put { text: manifest("shop", "v3", &[("web", "")]) };
+    let undeploy = || Command::Undeploy { name: name("shop") };
+    let delete = || Command::Delete { name: name("shop"), version: Some("v1".to_owned()) };
+    let deploy = || Command::Deploy { name: name("shop"), version: Some("v1".to_owned()) };
+    let (one, other) = (Some(author(1)), Some(author(2)));
+    // A command, what its author had seen, and whose change came between.
+    let cases = [
+        (put(), None, None),
+        (put(), Some(Base::Revision(Revision(2))), None),
+        (put(), Some(Base::Revision(Revision(1))), Some(one)),
+        (put(), Some(Base::Change(3)), None),
+        (put(), Some(Base::Change(2)), Some(other)),
+        (undeploy(), None, None),
+        (undeploy(), Some(Base::Change(3)), None),
+        (undeploy(), Some(Base::Change(2)), Some(other)),
+        (delete(), Some(Base::Change(1)), Some(other)),
+        (deploy(), Some(Base::Revision(Revision(1))), Some(one)),
+        // What was seen is not there yet, as far as anybody knows.
+        (deploy(), Some(Base::Revision(Revision(9))), Some(other)),
+    ];
+    for (command, base, first) in cases {
+        let mut world = shared();
+        let before = head(&world, "shop");
+        let answer = world.ask_as(None, base, command.clone());
+        match first {
+            None => assert_ne!(head(&world, "shop").change, before.change, "{command:?} {base:?}"),
+            Some(by) => {
+                let expected = Answer::Conflict {
+                    name: name("shop"),
+                    revision: Revision(2),
+                    change: 3,
+                    by,
+                    unix_s: 1_700_000_000,
+                };
+                assert_eq!(answer, expected, "{command:?} {base:?}");
+                assert_eq!(head(&world, "shop"), before, "nothing was changed");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_deleted_meanwhile_is_not_put_back_by_an_edit_of_it() {
+    let mut world = shared();
+    let delete = Command::Delete { name: name("shop"), version: None };
+    world.ask_as(Some(author(3)), None, delete);
+    for (edit, base) in [
+        (
+            Command::Put { text: manifest("shop", "v3", &[("web", "")]) },
+            Base::Revision(Revision(2)),
+        ),
+        (Command::Deploy { name: name("shop"), version: None }, Base::Change(3)),
+    ] {
+        let answer = world.ask_as(None, Some(base), edit);
+        let gone = |answer: &Answer| matches!(answer, Answer::Conflict { revision: Revision(0), change: 4, by, .. } if *by == Some(author(3)));
+        assert!(gone(&answer), "{answer:?}");
+    }
+    assert!(head(&world, "shop").revisions.is_empty());
+}
+
+#[test]
+fn of_two_edits_from_one_revision_the_second_is_told_who_was_first() {
+    let mut world = shared();
+    // Another controller's write, which this one has not followed when it decides.
+    let mut other = head(&world, "shop");
+    let bytes = world.store[&Key::App(name("shop"))].1.clone();
+    (other.previous, other.change) = (Some(wattle_types::Digest::of(&bytes)), other.change + 1);
+    other.revision_max = other.revision_max.next();
+    let mut third = other.latest().unwrap().clone();
+    (third.revision, third.version, third.author) = (Revision(3), "v3".to_owned(), Some(author(7)));
+    other.revisions.push(third);
+    world.last_seq += 1;
+    let (key, seq, bytes) = (Key::App(name("shop")), world.last_seq, stored::encode(&other));
+    world.store.insert(key.clone(), (seq, bytes.clone()));
+    let request = RequestId(99);
+    let command = Command::Put { text: manifest("shop", "v4", &[("web", "")]) };
+    let base = Some(Base::Revision(Revision(2)));
+    world.event(Event::Requested { request, command, base, at: Stamp::default() });
+    assert!(!world.answers.contains_key(&request), "its write met the other one");
+    world.event(Event::Followed { key, seq, content: crate::Content::Value(bytes) });
+    world.run(500);
+    match &world.answers[&request] {
+        Answer::Conflict { revision: Revision(3), by, .. } => {
+            assert_eq!(*by, Some(author(7)));
+            let text = Answer::conflict_text(Revision(3), *by);
+            assert_eq!(text, format!("someone changed it: revision 3 by {}", author(7)));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(head(&world, "shop"), other);
 }
