@@ -4,6 +4,7 @@ mod door;
 mod keeping;
 pub(crate) mod outlet;
 mod requests;
+mod settling;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -16,7 +17,7 @@ use crate::dice::Dice;
 use crate::effect::{Alarm, Effect, Expect, Kept};
 use crate::event::{Event, LeaseReading, OpId, RequestId};
 use crate::fleet::Fleet;
-use crate::journal::{Journal, Purpose, Settled};
+use crate::journal::{Journal, Purpose};
 use crate::lease::{Identity, Lease, Move, RENEW_MS};
 use crate::marks::Marks;
 use crate::mirror::Mirror;
@@ -24,7 +25,7 @@ use crate::reconcile::Reconcile;
 use crate::report::Standing;
 use door::Door;
 use outlet::Outlet;
-use requests::{REQUEST_AGAIN_MS, Request};
+use requests::Request;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -225,110 +226,6 @@ impl Brain {
         self.found(now, reading, out);
         let settled = self.journal.read(now, op, reading, &mut self.dice);
         self.settle(now, settled, out);
-    }
-
-    /// A batch is stored, or will never be.
-    fn settle(&mut self, now: Millis, settled: Option<Settled>, out: &mut Vec<Effect>) {
-        match settled {
-            None => {}
-            Some(Settled::Stored { purpose, lease, lease_seq, keys, sent_at }) => {
-                self.confirmed(lease.epoch, out);
-                self.lease.held(lease, lease_seq, sent_at);
-                self.mirror.expect(lease_seq + keys.len() as u64);
-                self.renewed_at = sent_at;
-                self.stored(now, purpose, &keys, lease_seq + 1, out);
-            }
-            Some(Settled::Refused { purpose: Purpose::Request(_) | Purpose::Yield }) => {
-                self.reconcile.refused(now);
-                self.requests_from = now + REQUEST_AGAIN_MS;
-                self.decide_again(out);
-            }
-            Some(Settled::Refused { .. }) => self.reconcile.refused(now),
-            Some(Settled::TooLarge { purpose: Purpose::Request(_) }) => {
-                if let Some((request, _)) = self.underway.take() {
-                    let text = "this exceeds what the NATS server takes in one message; raise its \
-                                max_payload or make the manifest smaller";
-                    reply(out, request.id, Answer::Refused(text.to_owned()));
-                }
-            }
-            Some(Settled::TooLarge { .. }) => {
-                out.push(Effect::Raise(Alarm::TooLarge));
-                self.reconcile.cannot(now);
-            }
-            Some(Settled::NotTaken { purpose }) => self.not_taken(now, &purpose, out),
-            Some(Settled::Lost { purpose }) => {
-                let epoch = self.lease.epoch();
-                self.lease.lost(now);
-                self.mirror.forget_barrier();
-                self.lose(&purpose, epoch, out);
-            }
-        }
-    }
-
-    /// The store has this epoch now. Only then is it kept, and only then is it true that the
-    /// store was behind: whoever was overtaken saw a lease that was old, not one that was lost.
-    fn confirmed(&mut self, epoch: Epoch, out: &mut Vec<Effect>) {
-        if let Some((lease, known)) = self.behind.take() {
-            out.push(Effect::Raise(Alarm::StateLost { lease, known }));
-        }
-        if self.remembered < epoch {
-            self.remembered = epoch;
-            out.push(Effect::RememberEpoch { epoch });
-        }
-    }
-
-    fn stored(
-        &mut self,
-        now: Millis,
-        purpose: Purpose,
-        keys: &[Key],
-        first_seq: u64,
-        out: &mut Vec<Effect>,
-    ) {
-        match purpose {
-            Purpose::TakeOver => {
-                let epoch = self.lease.epoch();
-                out.push(Effect::Raise(Alarm::LeadershipTaken { epoch }));
-                self.reconcile.begin_anew();
-                self.announced_at = None;
-            }
-            Purpose::Renew => {}
-            Purpose::StepDown => {
-                self.stopping = Stopping::Done;
-                out.push(Effect::Stopped);
-            }
-            Purpose::Request(_) => {
-                if let Some((request, answer)) = self.underway.take() {
-                    reply(out, request.id, answer);
-                }
-            }
-            Purpose::Yield => {
-                if let Some((request, answer)) = self.underway.take() {
-                    reply(out, request.id, answer);
-                }
-                let epoch = self.lease.epoch();
-                self.lease.yielded(now);
-                self.lose(&purpose, epoch, out);
-            }
-            Purpose::Reconcile => out.extend(self.reconcile.stored(now, keys, first_seq)),
-        }
-    }
-
-    fn lose(&mut self, purpose: &Purpose, epoch: Epoch, out: &mut Vec<Effect>) {
-        self.close_door(out);
-        if let Some((request, _)) = self.underway.take() {
-            // Another attempt of it may still have arrived before the lease went.
-            let text =
-                "this controller no longer leads; whether the change was stored is not known";
-            reply(out, request.id, Answer::Unknown(text.to_owned()));
-        }
-        for request in self.requests.drain(..) {
-            let text = "this controller no longer leads; ask again";
-            reply(out, request.id, Answer::Unavailable(text.to_owned()));
-        }
-        if *purpose != Purpose::TakeOver {
-            out.push(Effect::Raise(Alarm::LeadershipLost { epoch }));
-        }
     }
 
     fn advance(&mut self, now: Millis, out: &mut Vec<Effect>) {
