@@ -7,12 +7,13 @@
 mod answer;
 mod deploy;
 mod put;
+mod restore;
 mod status;
 mod ulid;
 
-use wattle_types::{AppName, Revision, RevisionHead, stored};
+use wattle_types::{AppName, LatticeId, Revision, RevisionHead, stored};
 
-use crate::effect::{Payload, Write};
+use crate::effect::{Kept, Payload, Write};
 use crate::event::Stamp;
 use crate::mirror::Mirror;
 
@@ -55,6 +56,13 @@ pub enum Command {
     },
     /// Let another controller lead.
     StepDown,
+    /// Put back what an export has and the store has not. In several requests, if it is much.
+    Restore {
+        lattice: LatticeId,
+        entries: Vec<Kept>,
+        /// Also what is older than what was seen, or another than what is stored.
+        force: bool,
+    },
 }
 
 impl Command {
@@ -62,6 +70,16 @@ impl Command {
     pub(crate) const fn is_question(&self) -> bool {
         matches!(self, Self::Get { .. } | Self::List | Self::Versions { .. } | Self::Status { .. })
     }
+}
+
+/// What somebody had seen of an application when they asked for a change of it: the change is made
+/// only if nothing has come between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// This was the newest revision. For whoever stores the next one, whatever else changes.
+    Revision(Revision),
+    /// The head had this many changes.
+    Change(u64),
 }
 
 /// What follows from a command.
@@ -72,14 +90,61 @@ pub(crate) enum Decision {
     Commit(Vec<Write>, Answer),
 }
 
-pub(crate) fn decide(command: &Command, at: Stamp, mirror: &Mirror, view: &View<'_>) -> Decision {
+/// `own` is the lattice that this controller is of.
+pub(crate) fn decide(
+    command: &Command,
+    base: Option<Base>,
+    at: Stamp,
+    own: &LatticeId,
+    mirror: &Mirror,
+    view: &View<'_>,
+) -> Decision {
     match command {
-        Command::Put { text } => put::put(text, at, mirror),
-        Command::Deploy { name, version } => deploy::deploy(name, version.as_deref(), at, mirror),
-        Command::Undeploy { name } => deploy::undeploy(name, mirror),
-        Command::Delete { name, version } => deploy::delete(name, version.as_deref(), mirror),
+        Command::Put { text } => put::put(text, base, at, mirror),
+        Command::Deploy { name, version } => unless_overtaken(name, base, mirror, || {
+            deploy::deploy(name, version.as_deref(), at, mirror)
+        }),
+        Command::Undeploy { name } => {
+            unless_overtaken(name, base, mirror, || deploy::undeploy(name, at, mirror))
+        }
+        Command::Delete { name, version } => unless_overtaken(name, base, mirror, || {
+            deploy::delete(name, version.as_deref(), at, mirror)
+        }),
+        Command::Restore { lattice, .. } if lattice != own => {
+            let message = format!("the export is of lattice {lattice}, and this is {own}");
+            Decision::Answer(Answer::Refused(message))
+        }
+        Command::Restore { entries, force, .. } => restore::restore(entries, *force, mirror),
         question => Decision::Answer(ask(question, mirror, view)),
     }
+}
+
+fn unless_overtaken(
+    name: &AppName,
+    base: Option<Base>,
+    mirror: &Mirror,
+    edit: impl FnOnce() -> Decision,
+) -> Decision {
+    overtaken(name, base, mirror).map_or_else(edit, Decision::Answer)
+}
+
+/// Who was first, if somebody changed the application since `base`.
+fn overtaken(name: &AppName, base: Option<Base>, mirror: &Mirror) -> Option<Answer> {
+    let head = mirror.heads.get(name)?.value.as_ref()?;
+    let latest = head.latest();
+    let newest = latest.map_or(Revision::ZERO, |of| of.revision);
+    let (by, unix_s) = match base? {
+        Base::Revision(revision) if revision == newest => return None,
+        Base::Change(change) if change == head.change => return None,
+        Base::Revision(revision) => match latest.filter(|_| revision < newest) {
+            Some(latest) => (latest.author, latest.stored_unix_s),
+            // What was seen is deleted.
+            None => (head.by, head.changed_unix_s),
+        },
+        Base::Change(_) => (head.by, head.changed_unix_s),
+    };
+    let (name, change) = (name.clone(), head.change);
+    Some(Answer::Conflict { name, revision: newest, change, by, unix_s })
 }
 
 fn ask(question: &Command, mirror: &Mirror, view: &View<'_>) -> Answer {
@@ -104,11 +169,11 @@ fn ask(question: &Command, mirror: &Mirror, view: &View<'_>) -> Answer {
             Some(head) => {
                 Answer::Versions(head.revisions.iter().map(|of| version(head, of)).collect())
             }
-            None => not_found(name),
+            None => unknown(name, mirror),
         },
         Command::Status { name } => match mirror.head(name) {
             Some(head) => Answer::Status(Box::new(view.status(head))),
-            None => not_found(name),
+            None => unknown(name, mirror),
         },
         _ => Answer::Refused("not a question".to_owned()),
     }
@@ -157,6 +222,9 @@ fn find<'a>(
 
 /// Why there is no application of this name to work on.
 fn unknown(name: &AppName, mirror: &Mirror) -> Answer {
+    if let Some(lost) = mirror.lost.get(name) {
+        return Answer::Refused(lost.of(name));
+    }
     if mirror.heads.get(name).is_some_and(|at| at.unreadable) {
         Answer::Refused(format!("the stored record of application {name} is unreadable"))
     } else {
@@ -168,10 +236,18 @@ fn not_found(name: &AppName) -> Answer {
     Answer::NotFound(format!("there is no application {name}"))
 }
 
-fn write_head(head: &AppHead, mirror: &Mirror) -> Write {
+/// Writes the next head of an application: one change more, after the one that is stored.
+fn write_head(head: &AppHead, at: Stamp, mirror: &Mirror) -> Write {
+    let next = AppHead {
+        change: head.change + 1,
+        previous: mirror.head_digest(&head.name),
+        by: at.by,
+        changed_unix_s: at.unix_ms / 1_000,
+        ..head.clone()
+    };
     Write {
         key: Key::App(head.name.clone()),
-        payload: Payload::Plain(stored::encode(head)),
+        payload: Payload::Head(stored::encode(&next)),
         expect: mirror.expect_head(&head.name),
     }
 }

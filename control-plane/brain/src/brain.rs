@@ -1,8 +1,10 @@
 //! The parts together: which event goes to whom, and in which order things are done.
 
 mod door;
+mod keeping;
 pub(crate) mod outlet;
 mod requests;
+mod settling;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -12,17 +14,18 @@ use wattle_types::{Epoch, HostId, Key, LatticeId};
 use crate::apps::Answer;
 use crate::canary::Canary;
 use crate::dice::Dice;
-use crate::effect::{Alarm, Effect, Expect};
+use crate::effect::{Alarm, Effect, Expect, Kept};
 use crate::event::{Event, LeaseReading, OpId, RequestId};
 use crate::fleet::Fleet;
-use crate::journal::{Journal, Purpose, Settled};
+use crate::journal::{Journal, Purpose};
 use crate::lease::{Identity, Lease, Move, RENEW_MS};
+use crate::marks::Marks;
 use crate::mirror::Mirror;
 use crate::reconcile::Reconcile;
 use crate::report::Standing;
 use door::Door;
 use outlet::Outlet;
-use requests::{REQUEST_AGAIN_MS, Request};
+use requests::Request;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -30,6 +33,8 @@ pub struct Config {
     pub identity: Identity,
     /// The highest epoch kept on disk by [`Effect::RememberEpoch`].
     pub epoch_known: Epoch,
+    /// What the export on disk says to have been seen.
+    pub marks: Marks,
 }
 
 /// One controller's mind.
@@ -40,6 +45,8 @@ pub struct Brain {
     pub(crate) lease: Lease,
     journal: Journal,
     pub(crate) mirror: Mirror,
+    /// Followed, and not known to be the whole state yet.
+    to_keep: Vec<Kept>,
     pub(crate) fleet: Fleet,
     pub(crate) reconcile: Reconcile,
     pub(crate) canary: Canary,
@@ -81,7 +88,8 @@ impl Brain {
             dice: Dice::default(),
             lease: Lease::new(config.identity, config.epoch_known),
             journal: Journal::default(),
-            mirror: Mirror::default(),
+            mirror: Mirror::holding_to(config.marks),
+            to_keep: Vec::new(),
             fleet: Fleet::default(),
             reconcile: Reconcile::default(),
             canary,
@@ -142,11 +150,15 @@ impl Brain {
             }
             Event::FollowReset => {
                 self.mirror.reset();
+                self.to_keep.clear();
                 self.canary.reset();
             }
-            Event::Followed { key, seq, content } => self.followed(now, key, seq, &content),
+            Event::Followed { key, seq, content } => {
+                self.followed(now, key, seq, &content, out);
+            }
             Event::FollowedAll { seq } => {
                 self.mirror.followed_all(seq);
+                self.keep_all(out);
                 self.reconcile.wake();
             }
             Event::LeaseRead { op, reading } => self.lease_read(now, op, &reading, out),
@@ -166,8 +178,8 @@ impl Brain {
             Event::Inventoried { host, inventory } => self.fleet.inventoried(&host, inventory),
             Event::Probed { host, reply } => self.fleet.probed(now, &host, reply),
             Event::ServedByAnother { yes } => self.answer_door(now, yes, out),
-            Event::Requested { request, command, at } => {
-                self.requested(now, request, command, at, out);
+            Event::Requested { request, command, base, at } => {
+                self.requested(now, request, command, base, at, out);
             }
             Event::Stop => {
                 self.stopping = Stopping::Asked;
@@ -176,14 +188,22 @@ impl Brain {
         }
     }
 
-    fn followed(&mut self, now: Millis, key: Key, seq: u64, content: &crate::Content) {
+    fn followed(
+        &mut self,
+        now: Millis,
+        key: Key,
+        seq: u64,
+        content: &crate::Content,
+        out: &mut Vec<Effect>,
+    ) {
         let host = match &key {
             Key::Assign(host) => Some(*host),
             _ => None,
         };
         self.canary.followed(&key, seq);
         let is_lease = key == Key::Lease;
-        if self.mirror.follow(key, seq, content) {
+        if self.mirror.follow(key.clone(), seq, content) {
+            self.keep(key, seq, content, out);
             self.reconcile.wake();
         }
         if is_lease && self.mirror.is_leaderless() {
@@ -206,110 +226,6 @@ impl Brain {
         self.found(now, reading, out);
         let settled = self.journal.read(now, op, reading, &mut self.dice);
         self.settle(now, settled, out);
-    }
-
-    /// A batch is stored, or will never be.
-    fn settle(&mut self, now: Millis, settled: Option<Settled>, out: &mut Vec<Effect>) {
-        match settled {
-            None => {}
-            Some(Settled::Stored { purpose, lease, lease_seq, keys, sent_at }) => {
-                self.confirmed(lease.epoch, out);
-                self.lease.held(lease, lease_seq, sent_at);
-                self.mirror.expect(lease_seq + keys.len() as u64);
-                self.renewed_at = sent_at;
-                self.stored(now, purpose, &keys, lease_seq + 1, out);
-            }
-            Some(Settled::Refused { purpose: Purpose::Request(_) | Purpose::Yield }) => {
-                self.reconcile.refused(now);
-                self.requests_from = now + REQUEST_AGAIN_MS;
-                self.decide_again(out);
-            }
-            Some(Settled::Refused { .. }) => self.reconcile.refused(now),
-            Some(Settled::TooLarge { purpose: Purpose::Request(_) }) => {
-                if let Some((request, _)) = self.underway.take() {
-                    let text = "this exceeds what the NATS server takes in one message; raise its \
-                                max_payload or make the manifest smaller";
-                    reply(out, request.id, Answer::Refused(text.to_owned()));
-                }
-            }
-            Some(Settled::TooLarge { .. }) => {
-                out.push(Effect::Raise(Alarm::TooLarge));
-                self.reconcile.cannot(now);
-            }
-            Some(Settled::NotTaken { purpose }) => self.not_taken(now, &purpose, out),
-            Some(Settled::Lost { purpose }) => {
-                let epoch = self.lease.epoch();
-                self.lease.lost(now);
-                self.mirror.forget_barrier();
-                self.lose(&purpose, epoch, out);
-            }
-        }
-    }
-
-    /// The store has this epoch now. Only then is it kept, and only then is it true that the
-    /// store was behind: whoever was overtaken saw a lease that was old, not one that was lost.
-    fn confirmed(&mut self, epoch: Epoch, out: &mut Vec<Effect>) {
-        if let Some((lease, known)) = self.behind.take() {
-            out.push(Effect::Raise(Alarm::StateLost { lease, known }));
-        }
-        if self.remembered < epoch {
-            self.remembered = epoch;
-            out.push(Effect::RememberEpoch { epoch });
-        }
-    }
-
-    fn stored(
-        &mut self,
-        now: Millis,
-        purpose: Purpose,
-        keys: &[Key],
-        first_seq: u64,
-        out: &mut Vec<Effect>,
-    ) {
-        match purpose {
-            Purpose::TakeOver => {
-                let epoch = self.lease.epoch();
-                out.push(Effect::Raise(Alarm::LeadershipTaken { epoch }));
-                self.reconcile.begin_anew();
-                self.announced_at = None;
-            }
-            Purpose::Renew => {}
-            Purpose::StepDown => {
-                self.stopping = Stopping::Done;
-                out.push(Effect::Stopped);
-            }
-            Purpose::Request(_) => {
-                if let Some((request, answer)) = self.underway.take() {
-                    reply(out, request.id, answer);
-                }
-            }
-            Purpose::Yield => {
-                if let Some((request, answer)) = self.underway.take() {
-                    reply(out, request.id, answer);
-                }
-                let epoch = self.lease.epoch();
-                self.lease.yielded(now);
-                self.lose(&purpose, epoch, out);
-            }
-            Purpose::Reconcile => out.extend(self.reconcile.stored(now, keys, first_seq)),
-        }
-    }
-
-    fn lose(&mut self, purpose: &Purpose, epoch: Epoch, out: &mut Vec<Effect>) {
-        self.close_door(out);
-        if let Some((request, _)) = self.underway.take() {
-            // Another attempt of it may still have arrived before the lease went.
-            let text =
-                "this controller no longer leads; whether the change was stored is not known";
-            reply(out, request.id, Answer::Unknown(text.to_owned()));
-        }
-        for request in self.requests.drain(..) {
-            let text = "this controller no longer leads; ask again";
-            reply(out, request.id, Answer::Unavailable(text.to_owned()));
-        }
-        if *purpose != Purpose::TakeOver {
-            out.push(Effect::Raise(Alarm::LeadershipLost { epoch }));
-        }
     }
 
     fn advance(&mut self, now: Millis, out: &mut Vec<Effect>) {

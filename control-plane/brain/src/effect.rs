@@ -6,6 +6,7 @@ use wattle_types::{ActorId, AppName, ConfigName, Epoch, HostId, Key};
 
 use crate::apps::Answer;
 use crate::event::{OpId, RequestId};
+use crate::marks::Lost;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -27,6 +28,10 @@ pub enum Effect {
     /// Make the control stream if it is not there, and follow it anew from its beginning, which
     /// begins with `FollowReset`. Not answered: the next reading of the lease shows it.
     MakeStore,
+    /// Add this to the export on disk: what people wrote, as the store has it now. Not answered.
+    Keep {
+        entries: Vec<Kept>,
+    },
     /// Keep the highest epoch on disk, before anything after this effect is done. Not answered.
     RememberEpoch {
         epoch: Epoch,
@@ -87,8 +92,20 @@ pub enum Payload {
     Plain(Vec<u8>),
     /// An assignment, to be signed as these bytes with the controller's key.
     Assignment(Vec<u8>),
+    /// The head of an application, to be signed likewise.
+    Head(Vec<u8>),
     /// A marker of deletion.
     Gone,
+}
+
+/// A value of the store as an export has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub key: Key,
+    /// The sequence it had, for people.
+    pub seq: u64,
+    /// Without its signature; none when it was deleted.
+    pub bytes: Option<Vec<u8>>,
 }
 
 /// What the key must hold for the write to happen.
@@ -113,6 +130,14 @@ pub enum Alarm {
     StateLost {
         lease: Epoch,
         known: Epoch,
+    },
+    /// The store has less of an application than was seen before, or something else.
+    AppLost {
+        app: AppName,
+        /// The change that was seen.
+        seen: u64,
+        /// What the store has; none if it has no head.
+        found: Option<u64>,
     },
     /// A host follows an assignment that the store does not have.
     AssignmentLost {
@@ -199,6 +224,10 @@ impl fmt::Display for Alarm {
                 "state lost: the lease says epoch {lease}, but epoch {known} was seen; \
                  applications stored before may be missing"
             ),
+            Self::AppLost { app, seen, found } => {
+                let lost = Lost { seen: *seen, found: *found };
+                write!(f, "{}; what runs of it is left as it is", lost.of(app))
+            }
             Self::AssignmentLost { host } => {
                 write!(f, "state lost: host {host} follows an assignment newer than the stored one")
             }

@@ -1,8 +1,8 @@
 //! What the driver tells the brain. Everything may come late, twice, or not at all.
 
-use wattle_types::{Beat, HostId, Inventory, Key};
+use wattle_types::{AuthorKey, Beat, HostId, Inventory, Key};
 
-use crate::apps::Command;
+use crate::apps::{Base, Command};
 
 /// Names one thing that was asked of the driver, so that its result finds back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,18 +67,22 @@ pub enum Event {
     Requested {
         request: RequestId,
         command: Command,
+        /// What the asker had seen when it decided to ask; none if it does not say.
+        base: Option<Base>,
         at: Stamp,
     },
     /// Leave: give the lease back, so that another takes over at once.
     Stop,
 }
 
-/// Time of day and randomness for what a request writes. Both are only ever stored for people
-/// to read; nothing is decided by them.
+/// Time of day, randomness and author for what a request writes. They are only ever stored for
+/// people to read; nothing is decided by them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
     pub unix_ms: u64,
     pub random: u128,
+    /// Whose signature the request had; none for one without.
+    pub by: Option<AuthorKey>,
 }
 
 /// The value of one key.
@@ -86,6 +90,8 @@ pub struct Stamp {
 pub enum Content {
     /// The bytes; for what is signed, those inside a signature that was verified.
     Value(Vec<u8>),
+    /// The bytes of what should be signed and is not: heads were not, once.
+    Unsigned(Vec<u8>),
     /// A marker of deletion, purge or expiry.
     Gone,
     /// Signed by nobody we trust, or not readable at all.

@@ -1,6 +1,6 @@
 //! Everything the controller decides, as one state machine: [`Brain::step`].
 //!
-//! Who leads ([`lease`]), what the store holds ([`mirror`]) and how it is changed ([`journal`]),
+//! Who leads ([`lease`]), what the store holds ([`mirror`]), held to what it held before ([`marks`]), and how it is changed ([`journal`]),
 //! which hosts can be counted on ([`fleet`]), what people ask for ([`apps`]), and what follows for
 //! links ([`links`]) and for every host ([`reconcile`]); whether writes succeed ([`canary`]), and
 //! how all that is, for people ([`report`]). The controller is its driver: it turns [`Effect`]s
@@ -22,6 +22,7 @@ pub mod fleet;
 pub mod journal;
 pub mod lease;
 mod links;
+pub mod marks;
 pub mod mirror;
 mod reconcile;
 pub mod report;
@@ -29,6 +30,6 @@ pub mod report;
 mod testing;
 
 pub use brain::{Brain, Config};
-pub use effect::{Alarm, Effect, Expect, Payload, Write};
+pub use effect::{Alarm, Effect, Expect, Kept, Payload, Write};
 pub use event::{Content, Event, LeaseReading, OpId, ProbeReply, RequestId, Stamp, Wrote};
 pub use report::Report;

@@ -16,6 +16,7 @@ use wattle_types::{
 
 use crate::effect::Expect;
 use crate::event::Content;
+use crate::marks::{Lost, Marks};
 
 /// The newest message of one key. Without a value it is a marker, or cannot be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,8 @@ pub(crate) struct At<T> {
 /// A stored manifest in both forms.
 #[derive(Clone, Debug)]
 pub(crate) struct Stated {
+    /// Of the stored bytes.
+    digest: Digest,
     pub(crate) manifest: Manifest,
     pub(crate) application: Application,
     /// The specs of its actors, hashed once.
@@ -70,6 +73,11 @@ pub(crate) struct Mirror {
     /// stream's leader.
     pub(crate) lease: Option<At<Lease>>,
     pub(crate) heads: BTreeMap<AppName, At<AppHead>>,
+    /// The hashes of these, as they were signed.
+    head_digests: BTreeMap<AppName, Digest>,
+    marks: Marks,
+    /// Applications of which the store has less than was seen. Their heads count as unreadable.
+    pub(crate) lost: BTreeMap<AppName, Lost>,
     pub(crate) manifests: BTreeMap<(AppName, Revision), At<Stated>>,
     pub(crate) ids: BTreeMap<ActorId, At<IdRecord>>,
     pub(crate) specs: BTreeSet<SpecHash>,
@@ -81,6 +89,11 @@ pub(crate) struct Mirror {
 }
 
 impl Mirror {
+    /// Whether this is all there is.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     /// Whether this is all there is, our own writes included.
     pub(crate) fn is_current(&self) -> bool {
         self.complete && self.barrier <= self.seen
@@ -105,9 +118,20 @@ impl Mirror {
         self.barrier = self.barrier.max(seq);
     }
 
+    /// Holds the store to what was seen before.
+    pub(crate) fn holding_to(marks: Marks) -> Self {
+        Self { marks, ..Self::default() }
+    }
+
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
     pub(crate) fn reset(&mut self) {
-        // The barrier stays: a follower that begins anew must come as far as we wrote.
-        *self = Self { barrier: self.barrier, ..Self::default() };
+        // The barrier stays: a follower that begins anew must come as far as we wrote. And what
+        // was seen once was acknowledged.
+        let marks = std::mem::take(&mut self.marks);
+        *self = Self { barrier: self.barrier, marks, ..Self::default() };
     }
 
     /// The stream itself is another one, whose sequences begin at 1 again.
@@ -118,6 +142,11 @@ impl Mirror {
     pub(crate) fn followed_all(&mut self, seq: u64) {
         self.complete = true;
         self.seen = self.seen.max(seq);
+        for (app, mark) in self.marks.apps() {
+            if !self.heads.contains_key(app) {
+                self.lost.insert(app.clone(), Lost { seen: mark.change, found: None });
+            }
+        }
     }
 
     /// Takes one message. `true` if it can change a decision; `false` for the lease, and for
@@ -126,7 +155,7 @@ impl Mirror {
         self.seen = self.seen.max(seq);
         let bytes = match content {
             Content::Value(bytes) => Some(&bytes[..]),
-            Content::Gone | Content::Unreadable => None,
+            Content::Unsigned(_) | Content::Gone | Content::Unreadable => None,
         };
         match key {
             Key::Lease => {
@@ -137,12 +166,7 @@ impl Mirror {
                 false
             }
             Key::Canary(_) => false,
-            Key::App(name) => {
-                let read = |bytes| stored::decode("an application", bytes).ok();
-                // A head under another name would answer for that application.
-                let head = bytes.and_then(read).filter(|head: &AppHead| head.name == name);
-                put(&mut self.heads, name, seq, content, head)
-            }
+            Key::App(name) => self.follow_head(name, seq, content),
             Key::Manifest(name, revision) => {
                 let stated = bytes.and_then(Stated::read);
                 put(&mut self.manifests, (name, revision), seq, content, stated)
@@ -182,6 +206,49 @@ impl Mirror {
         }
     }
 
+    fn follow_head(&mut self, name: AppName, seq: u64, content: &Content) -> bool {
+        if self.heads.get(&name).is_some_and(|at| seq <= at.seq) {
+            return false;
+        }
+        let read = |bytes| stored::decode::<AppHead>("an application", bytes);
+        let (read, bytes) = match content {
+            Content::Value(bytes) => (Some(read(bytes)), &bytes[..]),
+            // Of before heads were signed, and changes counted.
+            Content::Unsigned(bytes) => {
+                let old = read(bytes);
+                (Some(old).filter(|old| old.as_ref().is_ok_and(|old| old.change == 0)), &bytes[..])
+            }
+            Content::Gone | Content::Unreadable => (None, &[][..]),
+        };
+        let newer = matches!(read, Some(Err(stored::Error::Version { .. })));
+        // A head under another name would answer for that application.
+        let mut head = read.and_then(Result::ok).filter(|head| head.name == name);
+        self.lost.remove(&name);
+        self.head_digests.remove(&name);
+        let lost = match &head {
+            Some(head) => self.marks.take(&name, head, Digest::of(bytes)).err(),
+            None if *content == Content::Gone => {
+                self.marks.get(&name).map(|mark| Lost { seen: mark.change, found: None })
+            }
+            None => None,
+        };
+        if let Some(lost) = lost {
+            head = None;
+            self.lost.insert(name.clone(), lost);
+        }
+        if head.is_some() {
+            self.head_digests.insert(name.clone(), Digest::of(bytes));
+        }
+        let unreadable = head.is_none() && *content != Content::Gone;
+        self.heads.insert(name, At { seq, value: head, unreadable, newer });
+        true
+    }
+
+    /// The hash of an application's head, as the next one names it.
+    pub(crate) fn head_digest(&self, name: &AppName) -> Option<Digest> {
+        self.head_digests.get(name).copied()
+    }
+
     pub(crate) fn expect_head(&self, name: &AppName) -> Expect {
         Expect::of(self.heads.get(name).map(|at| at.seq))
     }
@@ -210,7 +277,11 @@ impl Mirror {
     }
 
     pub(crate) fn stated(&self, name: &AppName, revision: Revision) -> Option<&Stated> {
-        self.manifests.get(&(name.clone(), revision))?.value.as_ref()
+        let stated = self.manifests.get(&(name.clone(), revision))?.value.as_ref()?;
+        let head = self.heads.get(name).and_then(|at| at.value.as_ref());
+        let expected = head.and_then(|head| head.by_revision(revision)?.manifest);
+        // The head is signed; what it names is what was put.
+        expected.is_none_or(|expected| expected == stated.digest).then_some(stated)
     }
 
     /// What `head` says should run, as far as it can be read.
@@ -273,7 +344,7 @@ impl Stated {
         let manifest = Manifest::parse(&stored.json).ok()?;
         let application = Application::try_from(&manifest).ok()?;
         let specs = actors(&application).map(|(id, spec)| (id.clone(), spec.hash())).collect();
-        Some(Self { manifest, application, specs })
+        Some(Self { digest: Digest::of(bytes), manifest, application, specs })
     }
 }
 

@@ -124,6 +124,7 @@ impl Brain {
             | Alarm::AssignmentNewer { .. }
             | Alarm::AssignmentForked { .. }
             | Alarm::Withheld { .. }
+            | Alarm::AppLost { .. }
             | Alarm::AppUnreadable { .. }
             | Alarm::PlanBroken { .. } => self.lease.is_held() && self.reconcile.raises(alarm),
         }

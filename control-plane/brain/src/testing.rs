@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use wattle_types::time::Millis;
 use wattle_types::{
-    ActorReport, ActorState, Applied, Assignment, Beat, Epoch, HostId, Inventory, Key, LatticeId,
-    LinkReport, Load, Owner, PublicKey, Role, stored,
+    ActorReport, ActorState, Applied, Assignment, AuthorKey, Beat, Epoch, HostId, Inventory, Key,
+    LatticeId, LinkReport, Load, Owner, PublicKey, Role, stored,
 };
 
-use crate::apps::{Answer, Command};
+use crate::apps::{Answer, Base, Command};
 use crate::lease::{Identity, MIN_VERSION};
+use crate::marks::Marks;
 use crate::{
-    Alarm, Brain, Config, Content, Effect, Event, Expect, LeaseReading, Payload, ProbeReply,
+    Alarm, Brain, Config, Content, Effect, Event, Expect, Kept, LeaseReading, Payload, ProbeReply,
     RequestId, Stamp, Write, Wrote,
 };
 
@@ -95,6 +96,8 @@ pub(crate) struct World {
     pub(crate) refuses: Option<String>,
     /// The store answers no write outside of batches.
     pub(crate) wedged: bool,
+    /// What the brain had kept on disk.
+    kept: BTreeMap<Key, Kept>,
     requests: u64,
 }
 
@@ -117,10 +120,15 @@ pub(crate) struct TestHost {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::holding_to(Marks::default())
+    }
+
+    /// A process that finds these marks on its disk.
+    pub(crate) fn holding_to(marks: Marks) -> Self {
         let version = MIN_VERSION.to_owned();
         let holder = "c1".parse().unwrap();
         let identity = Identity { holder, boot: 1, min_version: version.clone(), version };
-        let config = Config { lattice: lattice(), identity, epoch_known: Epoch::ZERO };
+        let config = Config { lattice: lattice(), identity, epoch_known: Epoch::ZERO, marks };
         let mut world = Self {
             now: Millis(10_000),
             brain: Brain::new(config),
@@ -137,6 +145,7 @@ impl World {
             deleted: false,
             refuses: None,
             wedged: false,
+            kept: BTreeMap::new(),
             requests: 0,
         };
         world.event(Event::Connected);
@@ -257,10 +266,20 @@ impl World {
     }
 
     pub(crate) fn ask(&mut self, command: Command) -> Answer {
+        self.ask_as(None, None, command)
+    }
+
+    /// As the owner of this key, who had seen that.
+    pub(crate) fn ask_as(
+        &mut self,
+        by: Option<AuthorKey>,
+        base: Option<Base>,
+        command: Command,
+    ) -> Answer {
         self.requests += 1;
         let request = RequestId(self.requests);
-        let at = Stamp { unix_ms: 1_700_000_000_000, random: u128::from(self.requests) };
-        self.event(Event::Requested { request, command, at });
+        let at = Stamp { unix_ms: 1_700_000_000_000, random: u128::from(self.requests), by };
+        self.event(Event::Requested { request, command, base, at });
         for _ in 0..50 {
             if let Some(answer) = self.answers.remove(&request) {
                 return answer;
@@ -292,6 +311,11 @@ impl World {
         }
     }
 
+    /// What is on the brain's disk, by key.
+    pub(crate) fn export(&self) -> Vec<Kept> {
+        self.kept.values().cloned().collect()
+    }
+
     /// Somebody else writes.
     pub(crate) fn intrude(&mut self, key: Key, bytes: Vec<u8>) {
         self.last_seq += 1;
@@ -303,6 +327,14 @@ impl World {
     /// Somebody deletes the stream, with all that is in it.
     pub(crate) fn delete_stream(&mut self) {
         (self.store, self.last_seq, self.deleted) = (BTreeMap::new(), 0, true);
+    }
+
+    /// Somebody else writes what should be signed, and does not sign it.
+    pub(crate) fn intrude_unsigned(&mut self, key: Key, bytes: Vec<u8>) {
+        self.last_seq += 1;
+        self.store.insert(key.clone(), (self.last_seq, bytes.clone()));
+        let (seq, content) = (self.last_seq, Content::Unsigned(bytes));
+        self.event(Event::Followed { key, seq, content });
     }
 
     /// Somebody else deletes.
@@ -362,6 +394,9 @@ impl World {
             }
             Effect::TellConfig { name, at_least } => self.told.push((name.to_string(), at_least)),
             Effect::Stopped => self.stopped = true,
+            Effect::Keep { entries } => {
+                self.kept.extend(entries.into_iter().map(|kept| (kept.key.clone(), kept)));
+            }
             Effect::MakeStore => {
                 self.deleted = false;
                 self.event(Event::FollowReset);
@@ -397,7 +432,7 @@ impl World {
         for write in writes {
             self.last_seq += 1;
             let (bytes, content) = match &write.payload {
-                Payload::Plain(bytes) | Payload::Assignment(bytes) => {
+                Payload::Plain(bytes) | Payload::Assignment(bytes) | Payload::Head(bytes) => {
                     (bytes.clone(), Content::Value(bytes.clone()))
                 }
                 Payload::Gone => (Vec::new(), Content::Gone),

@@ -23,7 +23,7 @@ const BEAT_BYTES_MAX: usize = 4_096;
 pub(crate) struct Ears {
     pub(crate) connection: Connection,
     pub(crate) store: Store,
-    /// Whose assignments in the store are believed.
+    /// Whose assignments and heads in the store are believed.
     pub(crate) believed: BTreeSet<PublicKey>,
     pub(crate) mailbox: mpsc::Sender<Letter>,
     /// Asks for the store to be followed from its beginning.
@@ -111,16 +111,21 @@ impl Ears {
     /// The value, out of its signature where it has one.
     fn content(&self, key: &Key, stored: &Stored) -> Content {
         let Some(bytes) = stored.value() else { return Content::Gone };
-        if !matches!(key, Key::Assign(_)) {
-            return Content::Value(bytes.to_vec());
-        }
-        let opened = signed::open(bytes).and_then(|sealed| {
-            sealed.verify(Context::Assignment, &self.believed).map(<[u8]>::to_vec)
-        });
+        let context = match key {
+            Key::Assign(_) => Context::Assignment,
+            Key::App(_) => Context::Head,
+            _ => return Content::Value(bytes.to_vec()),
+        };
+        let opened = match signed::open(bytes) {
+            Ok(sealed) => sealed.verify(context, &self.believed).map(<[u8]>::to_vec),
+            // As heads were before they were signed; what it is worth is for the brain to say.
+            Err(signed::Error::Malformed(_)) => return Content::Unsigned(bytes.to_vec()),
+            Err(error) => Err(error),
+        };
         match opened {
             Ok(body) => Content::Value(body),
             Err(error) => {
-                warn!(error = %Chain(&error), %key, "a stored assignment is not believed");
+                warn!(error = %Chain(&error), %key, "a stored value is not believed");
                 Content::Unreadable
             }
         }

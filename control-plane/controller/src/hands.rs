@@ -18,6 +18,7 @@ use wattle_trust::signed::{self, Context};
 use wattle_types::{Epoch, HostId, Inventory, Key, Leadership};
 
 use crate::api::Door;
+use crate::archive::Keeper;
 use crate::config::ControllerConfig;
 use crate::memory::Memory;
 use crate::mind::Letter;
@@ -36,6 +37,7 @@ pub(crate) struct Hands {
     pub(crate) config: ControllerConfig,
     pub(crate) boot: u64,
     pub(crate) memory: Memory,
+    pub(crate) keeper: Keeper,
     pub(crate) mailbox: mpsc::Sender<Letter>,
     pub(crate) tasks: Tasks,
     /// Tells the ears to follow the store from its beginning.
@@ -52,6 +54,7 @@ impl Hands {
             Effect::Commit { op, writes } => self.commit(op, writes),
             Effect::Write { op, write } => self.write(op, write),
             Effect::MakeStore => self.make_store(),
+            Effect::Keep { entries } => self.keeper.keep(entries),
             Effect::RememberEpoch { epoch } => self.remember(epoch).await,
             Effect::Probe { host } => self.probe(host),
             Effect::AskInventory { host } => self.ask_inventory(host),
@@ -155,6 +158,10 @@ impl Hands {
             Payload::Plain(bytes) => store::Write::put(write.key, bytes, expect),
             Payload::Assignment(body) => {
                 let sealed = signed::seal(Context::Assignment, &body, &self.config.key);
+                store::Write::put(write.key, sealed, expect)
+            }
+            Payload::Head(body) => {
+                let sealed = signed::seal(Context::Head, &body, &self.config.key);
                 store::Write::put(write.key, sealed, expect)
             }
             Payload::Gone => store::Write::delete(write.key, expect),

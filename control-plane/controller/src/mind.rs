@@ -128,7 +128,7 @@ impl Mind {
         self.last_request += 1;
         let request = RequestId(self.last_request);
         self.waiting.insert(request, (words, reply));
-        self.step(Event::Requested { request, command, at: stamp() }).await;
+        self.step(Event::Requested { request, command, base: None, at: stamp() }).await;
     }
 
     fn now(&self) -> Millis {
@@ -158,5 +158,5 @@ impl Mind {
 fn stamp() -> Stamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    Stamp { unix_ms, random: fastrand::u128(..) }
+    Stamp { unix_ms, random: fastrand::u128(..), by: None }
 }

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use wattle_brain::lease::{Identity, MIN_VERSION};
+use wattle_brain::marks::Marks;
 use wattle_brain::{Brain, Config};
 use wattle_lattice::store::{EnsureError, StoreConfig};
 use wattle_lattice::{
@@ -15,6 +16,7 @@ use wattle_lattice::{
 use wattle_tasks::{Backoff, Chain, Tasks};
 use wattle_types::{ControllerKey, Role};
 
+use crate::archive::{Archive, ArchiveError, Keeper};
 use crate::config::ControllerConfig;
 use crate::desk;
 use crate::ears::Ears;
@@ -31,6 +33,8 @@ pub enum RunError {
     KeyRole(Role),
     #[error("could not open the controller's memory")]
     Memory(#[from] MemoryError),
+    #[error("could not open the controller's export")]
+    Archive(#[from] ArchiveError),
     #[error("could not join the lattice")]
     Connect(#[from] ConnectError),
     #[error("the control stream cannot be used")]
@@ -51,6 +55,9 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
     let role = config.key.role();
     ControllerKey::try_from(config.key.public()).map_err(|_| RunError::KeyRole(role))?;
     let (memory, epoch_known) = Memory::open(&config.data_dir, &config.lattice)?;
+    let (archive, kept) = Archive::open(&config.data_dir, &config.lattice)?;
+    let marks = Marks::of(kept.iter().filter_map(|kept| Some((&kept.key, kept.bytes.as_deref()?))));
+    drop(kept);
     let (mailbox, letters) = mpsc::channel(MAILBOX_CAPACITY);
     let Some(connection) = stop.run_until_cancelled(connect(&config, mailbox.clone())).await else {
         return Ok(());
@@ -71,7 +78,8 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
         min_version: MIN_VERSION.to_owned(),
     };
     let boot = identity.boot;
-    let brain = Brain::new(Config { lattice: config.lattice.clone(), identity, epoch_known });
+    let lattice = config.lattice.clone();
+    let brain = Brain::new(Config { lattice, identity, epoch_known, marks });
 
     // Not a child of `stop`: the brain still needs hands and ears to give the lease back.
     let tasks = Tasks::default();
@@ -85,6 +93,7 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
     };
     ears.listen(&tasks).await?;
     desk::open(&connection, &config.name, &mailbox, &tasks).await?;
+    let keeper = Keeper::start(archive, follow_anew.clone(), &tasks);
     let stop_grace = config.stop_grace;
     let hands = Hands {
         connection: connection.clone(),
@@ -92,6 +101,7 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
         config,
         boot,
         memory,
+        keeper,
         mailbox,
         tasks: tasks.clone(),
         follow_anew,

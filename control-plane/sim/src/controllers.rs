@@ -4,9 +4,10 @@
 mod driver;
 mod following;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_brain::lease::{Identity, MIN_VERSION};
+use wattle_brain::marks::Marks;
 use wattle_brain::{Brain, Config, Effect, Event, OpId};
 use wattle_trust::KeyPair;
 use wattle_types::{ActorId, Epoch, HostId, Key, Millis, PublicKey};
@@ -20,6 +21,8 @@ pub(crate) struct Controller {
     key: KeyPair,
     /// On its disk.
     epoch_known: Epoch,
+    /// Its export.
+    kept: BTreeMap<Key, Option<Vec<u8>>>,
     pub(crate) running: Option<Run>,
 }
 
@@ -88,7 +91,12 @@ pub(crate) struct Inquiry {
 
 impl Controller {
     pub(crate) fn new(index: usize) -> Self {
-        Self { key: controller_key(index), epoch_known: Epoch::ZERO, running: None }
+        Self {
+            key: controller_key(index),
+            epoch_known: Epoch::ZERO,
+            kept: BTreeMap::new(),
+            running: None,
+        }
     }
 
     pub(crate) fn public(&self) -> PublicKey {
@@ -129,7 +137,10 @@ impl World {
         let version = MIN_VERSION.to_owned();
         let holder = format!("c{index}").parse().expect("this is a name");
         let identity = Identity { holder, boot: life, min_version: version.clone(), version };
-        let config = Config { lattice: lattice(), identity, epoch_known: controller.epoch_known };
+        let kept = controller.kept.iter();
+        let marks = Marks::of(kept.filter_map(|(key, bytes)| Some((key, bytes.as_deref()?))));
+        let epoch_known = controller.epoch_known;
+        let config = Config { lattice: lattice(), identity, epoch_known, marks };
         controller.running = Some(Run {
             life,
             brain: Brain::new(config),

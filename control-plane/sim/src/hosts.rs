@@ -18,7 +18,7 @@ use wattle_types::{
 use crate::network::{Process, Who};
 use crate::world::World;
 
-pub(crate) use life::body_of;
+pub(crate) use life::{body_of, opened};
 
 /// A machine, under one identity for as long as its disk lives.
 #[derive(Debug)]

@@ -141,9 +141,10 @@ impl World {
         if self.network.is_cut(Who::Controller(index)) {
             return;
         }
-        let at = Stamp { unix_ms: 1_700_000_000_000 + self.now, random: self.rng.u128(..) };
+        let at =
+            Stamp { unix_ms: 1_700_000_000_000 + self.now, random: self.rng.u128(..), by: None };
         let ms = self.network.delay(&mut self.rng);
-        let event = Event::Requested { request, command, at };
+        let event = Event::Requested { request, command, base: None, at };
         self.agenda.plan(self.now + ms, Due::Brain(process, event));
     }
 }

@@ -146,7 +146,9 @@ fn brain_effect(effect: &brain::Effect) -> String {
                 write!(text, " [{} if {:?}: {}]", write.key, write.expect, assignment(bytes))
             }
             brain::Payload::Gone => write!(text, " [no {} if {:?}]", write.key, write.expect),
-            brain::Payload::Plain(_) => write!(text, " [{} if {:?}]", write.key, write.expect),
+            brain::Payload::Plain(_) | brain::Payload::Head(_) => {
+                write!(text, " [{} if {:?}]", write.key, write.expect)
+            }
         };
     }
     text

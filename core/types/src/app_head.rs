@@ -24,6 +24,12 @@ pub struct AppHead {
     /// The hash of the head that this one replaced, as it was signed.
     #[serde(default)]
     pub previous: Option<Digest>,
+    /// Who asked for this change; none for somebody without a key.
+    #[serde(default)]
+    pub by: Option<AuthorKey>,
+    /// When that was, by the controller's clock; for people.
+    #[serde(default)]
+    pub changed_unix_s: u64,
     #[serde(flatten)]
     pub unknown: Unknown,
 }
@@ -56,6 +62,8 @@ impl AppHead {
             deployed: None,
             change: 0,
             previous: None,
+            by: None,
+            changed_unix_s: 0,
             unknown: Unknown::new(),
         }
     }

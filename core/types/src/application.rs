@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::manifest::{self, Component, ComponentKind, Error, Manifest, Policy};
+use crate::name::normal;
 use crate::stored::VERSION;
 use crate::{
     ActorId, ActorSpec, AppName, ComponentName, ConfigName, ConfigRecord, Labels, LinkRecord,
@@ -286,13 +287,7 @@ fn secrets_of(component: &Component, policies: &[Policy]) -> Result<Vec<SecretRe
 
 /// wadm's rule: each half in lower case, with `_` for what is no letter or digit.
 fn generated(app: &str, name: &str) -> String {
-    let half = |name: &str| -> String {
-        let plain = |c: char| {
-            if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }
-        };
-        name.chars().map(plain).collect()
-    };
-    format!("{}-{}", half(app), half(name))
+    format!("{}-{}", normal(app), normal(name))
 }
 
 /// Two components under one id or name, or with one route, would hide each other.

@@ -160,6 +160,20 @@ names! {
     StoreName;
 }
 
+impl AppName {
+    /// What the ids and names begin with that are made from this one. Two applications with one
+    /// normal form would claim the same.
+    pub fn normal(&self) -> String {
+        normal(self.as_str())
+    }
+}
+
+/// As 1.x makes ids: lower case, and `_` for everything but letters and digits.
+pub(crate) fn normal(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    name.chars().map(plain).collect()
+}
+
 impl Default for LinkName {
     fn default() -> Self {
         Self("default".parse().expect("letters make a name"))
@@ -186,6 +200,14 @@ mod tests {
         for (raw, error) in cases {
             assert_eq!(raw.parse::<Token>(), Err(error), "{raw:?}");
         }
+    }
+
+    #[test]
+    fn names_that_are_made_into_the_same_have_one_normal_form() {
+        for raw in ["my_app", "my-app", "My-App", "MY_APP"] {
+            assert_eq!(raw.parse::<AppName>().unwrap().normal(), "my_app", "{raw}");
+        }
+        assert_eq!("my-app2".parse::<AppName>().unwrap().normal(), "my_app2");
     }
 
     #[test]

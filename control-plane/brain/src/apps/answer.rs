@@ -1,7 +1,8 @@
 //! What a client is told. The controller writes it in the words of wadm.
 
 use wattle_types::{
-    ActorId, AppName, ComponentName, Epoch, HostId, InterfaceName, LinkName, Manifest, ScalerKind,
+    ActorId, AppName, AuthorKey, ComponentName, Epoch, HostId, InterfaceName, LinkName, Manifest,
+    Revision, ScalerKind,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -39,13 +40,42 @@ pub enum Answer {
     SteppedDown {
         epoch: Epoch,
     },
+    /// What an export had and the store had not is stored.
+    Restored {
+        /// Values written.
+        stored: usize,
+        /// Values that the store has already, or that are nobody's to put back.
+        passed_over: usize,
+        /// What was not put back though the store lacks it, and why.
+        refused: Vec<String>,
+    },
     NotFound(String),
+    /// Somebody else changed the application first; nothing was changed now.
+    Conflict {
+        name: AppName,
+        /// The newest there is now; zero if all are deleted.
+        revision: Revision,
+        /// How often the application was changed.
+        change: u64,
+        /// Who did; none for somebody without a key.
+        by: Option<AuthorKey>,
+        /// When, in seconds since 1970, by the controller's clock.
+        unix_s: u64,
+    },
     /// The request was understood and is not possible; nothing was changed.
     Refused(String),
     /// Nothing was changed, and the same request may succeed later.
     Unavailable(String),
     /// Whether anything was changed is not known; asking shows it.
     Unknown(String),
+}
+
+impl Answer {
+    /// What a conflict says to people.
+    pub fn conflict_text(revision: Revision, by: Option<AuthorKey>) -> String {
+        let by = by.map_or_else(|| "somebody without a key".to_owned(), |key| key.to_string());
+        format!("someone changed it: revision {revision} by {by}")
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,7 +43,7 @@ pub(super) fn deploy(
     let mut next = head.clone();
     next.deployed = Some(of.revision);
     let mut writes = ids;
-    writes.push(write_head(&next, mirror));
+    writes.push(write_head(&next, at, mirror));
     let message = format!("Deployed version {version} of {name}");
     Decision::Commit(writes, Answer::Deployed { name: name.clone(), version, message })
 }
@@ -116,7 +116,7 @@ fn contested_route(name: &AppName, application: &Application, mirror: &Mirror) -
     })
 }
 
-pub(super) fn undeploy(name: &AppName, mirror: &Mirror) -> Decision {
+pub(super) fn undeploy(name: &AppName, at: Stamp, mirror: &Mirror) -> Decision {
     let Some(head) = mirror.head(name) else { return Decision::Answer(unknown(name, mirror)) };
     let Some(version) = deployed_version(head).or_else(|| head.deployed.map(|_| String::new()))
     else {
@@ -126,11 +126,16 @@ pub(super) fn undeploy(name: &AppName, mirror: &Mirror) -> Decision {
     let next = AppHead { deployed: None, ..head.clone() };
     let message = format!("Undeployed version {version} of {name}");
     let answer = Answer::Undeployed { name: name.clone(), message };
-    Decision::Commit(vec![write_head(&next, mirror)], answer)
+    Decision::Commit(vec![write_head(&next, at, mirror)], answer)
 }
 
 /// Deletes one version, or the application with all of them.
-pub(super) fn delete(name: &AppName, version: Option<&str>, mirror: &Mirror) -> Decision {
+pub(super) fn delete(
+    name: &AppName,
+    version: Option<&str>,
+    at: Stamp,
+    mirror: &Mirror,
+) -> Decision {
     let (head, of) = match find(name, version, mirror) {
         Ok(found) => found,
         Err(Answer::NotFound(message)) => return Decision::Answer(Answer::NothingToDo(message)),
@@ -149,7 +154,7 @@ pub(super) fn delete(name: &AppName, version: Option<&str>, mirror: &Mirror) -> 
         payload: Payload::Gone,
         expect: mirror.expect_manifest(name, revision.revision),
     });
-    let mut writes = vec![write_head(&next, mirror)];
+    let mut writes = vec![write_head(&next, at, mirror)];
     writes.extend(gone);
     let what =
         version.map_or_else(|| name.to_string(), |version| format!("version {version} of {name}"));

@@ -1,5 +1,7 @@
 //! What people ask, against a brain that leads and a store that works.
 
+mod edits;
+
 use wattle_types::{AppHead, AppName, IdRecord, Key, Owner, Revision, stored};
 
 use super::*;
@@ -278,12 +280,14 @@ fn a_put_that_meets_another_write_is_decided_again() {
     // Somebody else stores a revision, which this brain has not followed yet.
     let mut other = head(&world, "shop");
     other.revision_max = other.revision_max.next();
+    other.previous = Some(wattle_types::Digest::of(&world.store[&Key::App(name("shop"))].1));
+    other.change += 1;
     world.last_seq += 1;
     let (key, bytes) = (Key::App(name("shop")), stored::encode(&other));
     world.store.insert(key.clone(), (world.last_seq, bytes.clone()));
     let request = RequestId(99);
     let command = Command::Put { text: manifest("shop", "v2", &[("web", "")]) };
-    world.event(Event::Requested { request, command, at: Stamp::default() });
+    world.event(Event::Requested { request, command, base: None, at: Stamp::default() });
     assert!(!world.answers.contains_key(&request));
     let (seq, content) = (world.last_seq, crate::Content::Value(bytes));
     world.event(Event::Followed { key, seq, content });
@@ -296,8 +300,41 @@ fn a_put_that_meets_another_write_is_decided_again() {
 fn who_does_not_lead_answers_nothing() {
     let mut world = World::new();
     let request = RequestId(1);
-    let asked = Event::Requested { request, command: Command::List, at: Stamp::default() };
+    let asked =
+        Event::Requested { request, command: Command::List, base: None, at: Stamp::default() };
     let effects = world.brain.step(world.now, asked);
     let refused = |effect: &Effect| matches!(effect, Effect::Reply { answer, .. } if matches!(**answer, Answer::Unavailable(_)));
     assert!(effects.iter().any(refused), "{effects:?}");
+}
+
+#[test]
+fn names_that_become_the_same_id_are_refused_and_the_other_named() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("my_app", "v1", &[("web", "")]);
+    // Also with ids of its own, for its configuration would be called the same.
+    for other in ["my-app", "My_App"] {
+        let said = refused(world.put(&manifest(other, "v1", &[("api", "")])));
+        assert!(said.contains(&format!("applications my_app and {other}")), "{said}");
+        assert!(!world.store.contains_key(&Key::App(name(other))));
+    }
+    assert!(matches!(world.put(&manifest("my-app2", "v1", &[("api", "")])), Answer::Put { .. }));
+    // The one that is there goes on, and its name is free when it is deleted.
+    assert!(matches!(world.put(&manifest("my_app", "v2", &[("web", "")])), Answer::Put { .. }));
+    world.ask(Command::Delete { name: name("my_app"), version: None });
+    assert!(matches!(world.put(&manifest("my-app", "v1", &[("api", "")])), Answer::Put { .. }));
+}
+
+#[test]
+fn applications_whose_names_were_alike_before_that_was_refused_go_on() {
+    let mut world = World::leading(1);
+    world.put(&manifest("my_app", "v1", &[("web", "")]));
+    let (mut other, manifest_of) = (head(&world, "my_app"), "manifest.my_app.1".parse().unwrap());
+    let bytes: Vec<u8> = world.store[&manifest_of].1.clone();
+    other.name = name("My-App");
+    world.intrude("manifest.My-App.1".parse().unwrap(), bytes);
+    world.intrude(Key::App(name("My-App")), stored::encode(&other));
+    for app in ["my_app", "My-App"] {
+        let put = world.put(&manifest(app, "v2", &[("web", "")]));
+        assert!(matches!(put, Answer::Put { .. }), "{put:?}");
+    }
 }

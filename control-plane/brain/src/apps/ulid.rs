@@ -18,7 +18,7 @@ mod tests {
     #[test]
     fn a_ulid_has_its_time_in_front() {
         // The example of the ULID specification.
-        let ulid = ulid(Stamp { unix_ms: 1_469_918_176_385, random: u128::MAX });
+        let ulid = ulid(Stamp { unix_ms: 1_469_918_176_385, random: u128::MAX, by: None });
         assert_eq!(ulid, "01ARYZ6S41ZZZZZZZZZZZZZZZZ");
     }
 }

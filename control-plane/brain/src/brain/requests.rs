@@ -3,7 +3,7 @@
 use wattle_types::Millis;
 
 use super::{Brain, Stopping, reply};
-use crate::apps::{self, Answer, Command, Decision, View};
+use crate::apps::{self, Answer, Base, Command, Decision, View};
 use crate::effect::{Effect, Expect};
 use crate::event::{RequestId, Stamp};
 use crate::journal::Purpose;
@@ -21,6 +21,7 @@ pub(super) const REQUEST_AGAIN_MS: u64 = 50;
 pub(super) struct Request {
     pub(super) id: RequestId,
     pub(super) command: Command,
+    pub(super) base: Option<Base>,
     pub(super) stamp: Stamp,
     pub(super) came_at: Millis,
     pub(super) tries: u32,
@@ -32,6 +33,7 @@ impl Brain {
         now: Millis,
         id: RequestId,
         command: Command,
+        base: Option<Base>,
         stamp: Stamp,
         out: &mut Vec<Effect>,
     ) {
@@ -45,7 +47,14 @@ impl Brain {
         match refusal {
             Some(text) => reply(out, id, Answer::Unavailable(text.to_owned())),
             None => {
-                self.requests.push_back(Request { id, command, stamp, came_at: now, tries: 0 });
+                self.requests.push_back(Request {
+                    id,
+                    command,
+                    base,
+                    stamp,
+                    came_at: now,
+                    tries: 0,
+                });
             }
         }
     }
@@ -64,7 +73,10 @@ impl Brain {
             }
             let plan = self.reconcile.plan();
             let view = View::new(&self.mirror, &self.fleet, plan);
-            match apps::decide(&request.command, request.stamp, &self.mirror, &view) {
+            let (mirror, own) = (&self.mirror, &self.lattice);
+            let decided =
+                apps::decide(&request.command, request.base, request.stamp, own, mirror, &view);
+            match decided {
                 Decision::Answer(answer) => reply(out, request.id, answer),
                 Decision::Commit(writes, answer) => {
                     request.tries += 1;

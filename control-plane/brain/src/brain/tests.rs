@@ -37,7 +37,7 @@ fn a_deposed_leader_notices_at_its_next_write() {
     let stored = world.store.len();
     let request = RequestId(50);
     let command = Command::Deploy { name: "shop".parse().unwrap(), version: None };
-    world.event(Event::Requested { request, command, at: Stamp::default() });
+    world.event(Event::Requested { request, command, base: None, at: Stamp::default() });
     assert!(matches!(world.answers[&request], Answer::Unknown(_)), "{:?}", world.answers);
     assert_eq!(world.store.len(), stored, "it tried, and the store refused");
     assert!(!world.brain.is_leading(world.now) && !world.served);
@@ -213,7 +213,8 @@ fn nothing_is_decided_before_the_own_write_was_followed() {
     let mut world = World::leading(1);
     let request = RequestId(70);
     let command = Command::Put { text: manifest("shop", "v1", &[("web", "")]) };
-    let asked = Event::Requested { request, command: command.clone(), at: Stamp::default() };
+    let asked =
+        Event::Requested { request, command: command.clone(), base: None, at: Stamp::default() };
     let effects = world.brain.step(world.now, asked);
     let Some(Effect::Commit { op, writes }) =
         effects.iter().find(|effect| matches!(effect, Effect::Commit { .. }))
@@ -227,12 +228,15 @@ fn nothing_is_decided_before_the_own_write_was_followed() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Reply { .. })));
     // The same again, before the follower brought the first: not decided from what was before.
     let again = RequestId(71);
-    let effects = world
-        .brain
-        .step(world.now, Event::Requested { request: again, command, at: Stamp::default() });
+    let effects = world.brain.step(
+        world.now,
+        Event::Requested { request: again, command, base: None, at: Stamp::default() },
+    );
     assert!(effects.is_empty(), "{effects:?}");
     for (seq, write) in (first..).zip(writes) {
-        let crate::Payload::Plain(bytes) = &write.payload else { panic!("{write:?}") };
+        let (crate::Payload::Plain(bytes) | crate::Payload::Head(bytes)) = &write.payload else {
+            panic!("{write:?}")
+        };
         world.store.insert(write.key.clone(), (seq, bytes.clone()));
         let content = Content::Value(bytes.clone());
         world.event(Event::Followed { key: write.key.clone(), seq, content });

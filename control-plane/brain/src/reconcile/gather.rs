@@ -15,7 +15,14 @@ use super::departures::Departures;
 /// Everything deployed, and what must be left alone because nobody can say what it should be.
 pub(super) fn desired(mirror: &Mirror, alarms: &mut BTreeSet<Alarm>) -> Desired {
     let mut desired = Desired::default();
+    for (app, lost) in &mirror.lost {
+        let (seen, found) = (lost.seen, lost.found);
+        alarms.insert(Alarm::AppLost { app: app.clone(), seen, found });
+    }
     for (app, at) in &mirror.heads {
+        if mirror.lost.contains_key(app) {
+            continue;
+        }
         if mirror.is_unreadable(app) {
             alarms.insert(Alarm::AppUnreadable { app: app.clone() });
             continue;

@@ -265,7 +265,8 @@ fn a_host_whose_assignment_was_lost_is_not_emptied() {
     assert!(old.epoch < world.lease().epoch && 0 < last_seq);
     // Somebody puts the application back: the host goes on under a generation above its own.
     let generation = world.hosts[&0].inventory.applied.unwrap().generation;
-    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    let (lattice, entries) = (crate::testing::lattice(), world.export());
+    world.ask(Command::Restore { lattice, entries, force: false });
     world.run(1_000);
     assert_eq!(world.told(0).as_deref(), Some("web=1"));
     assert!(generation < world.assignment(0).unwrap().generation);

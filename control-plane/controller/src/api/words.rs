@@ -65,8 +65,10 @@ pub(crate) fn words(op: &AppSubject, answer: Answer) -> Bytes {
             message: String::new(),
             status: Some(detailed(&status)),
         }),
-        // No operation of this API asks for it.
+        // No operation of this API asks for these.
         Answer::SteppedDown { .. } => refused(op, "the controller stepped down".to_owned()),
+        Answer::Restored { .. } => refused(op, "an export was put back".to_owned()),
+        Answer::Conflict { revision, by, .. } => refused(op, Answer::conflict_text(revision, by)),
         Answer::NotFound(message) => not_found(op, message),
         Answer::Refused(message) | Answer::Unavailable(message) | Answer::Unknown(message) => {
             refused(op, message)

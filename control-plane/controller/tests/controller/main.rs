@@ -255,7 +255,13 @@ async fn a_store_that_lost_everything_empties_no_host() {
     let mut other = lattice.host(2, &[]).await;
     other.until(runs_nothing).await;
     assert_eq!(host.assignment().as_ref(), Some(&before));
-    // Put back, it goes on under a higher generation.
+    // What it had seen is missing, so it puts nothing else in its place.
+    let put: Value = lattice.ask(AppSubject::Put, manifest("shop", "v1", "")).await;
+    assert!(put["message"].as_str().is_some_and(|said| said.contains("state lost")), "{put}");
+    controller.stop().await;
+    // One that has seen nothing does: the host goes on under a higher generation.
+    let controller = lattice.controller("c2");
+    lattice.until_leads("c2").await;
     lattice.put_and_deploy("shop", "v1", "{type: daemonscaler, properties: {instances: 1}}").await;
     let after = host.until(|told| before.generation < told.generation).await;
     assert!(runs("shop")(&after));

@@ -32,6 +32,10 @@ impl World {
                 self.ask_store(process, what, STORE_MS, Due::of_brain(unknown));
             }
             Effect::MakeStore => self.reset_follower(process),
+            Effect::Keep { entries } => {
+                let values = entries.into_iter().map(|kept| (kept.key, kept.bytes));
+                self.controllers[index].kept.extend(values);
+            }
             Effect::RememberEpoch { epoch } => {
                 let known = &mut self.controllers[index].epoch_known;
                 *known = epoch.max(*known);
@@ -201,6 +205,7 @@ fn sealed(write: Write, key: &KeyPair) -> store::Write {
         value: match write.payload {
             Payload::Plain(bytes) => Some(bytes),
             Payload::Assignment(bytes) => Some(signed::seal(Context::Assignment, &bytes, key)),
+            Payload::Head(bytes) => Some(signed::seal(Context::Head, &bytes, key)),
             Payload::Gone => None,
         },
     }

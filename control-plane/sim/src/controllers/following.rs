@@ -130,15 +130,16 @@ impl World {
     fn content(&self, key: &Key, value: Option<Vec<u8>>) -> Content {
         match (key, value) {
             (_, None) => Content::Gone,
-            (Key::Assign(_), Some(sealed)) => {
-                let signed = signed::open(&sealed).ok();
-                let body = signed.and_then(|signed| {
-                    signed.verify(Context::Assignment, &self.trusted).map(<[u8]>::to_vec).ok()
-                });
-                body.map_or(Content::Unreadable, Content::Value)
-            }
+            (Key::Assign(_), Some(sealed)) => self.opened(Context::Assignment, sealed),
+            (Key::App(_), Some(sealed)) => self.opened(Context::Head, sealed),
             (_, Some(bytes)) => Content::Value(bytes),
         }
+    }
+
+    fn opened(&self, context: Context, sealed: Vec<u8>) -> Content {
+        let Ok(signed) = signed::open(&sealed) else { return Content::Unsigned(sealed) };
+        let body = signed.verify(context, &self.trusted).map(<[u8]>::to_vec);
+        body.map_or(Content::Unreadable, Content::Value)
     }
 
     /// The follower must begin anew.

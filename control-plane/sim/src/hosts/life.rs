@@ -168,7 +168,12 @@ impl World {
 
 /// What a sealed assignment says, whoever signed it.
 pub(crate) fn body_of(sealed: &[u8]) -> Option<Assignment> {
+    Assignment::decode(&opened(Context::Assignment, sealed)?).ok()
+}
+
+/// What was signed, by whomever.
+pub(crate) fn opened(context: Context, sealed: &[u8]) -> Option<Vec<u8>> {
     let signed = signed::open(sealed).ok()?;
     let signer = std::iter::once(*signed.claimed_key()).collect();
-    Assignment::decode(signed.verify(Context::Assignment, &signer).ok()?).ok()
+    signed.verify(context, &signer).map(<[u8]>::to_vec).ok()
 }

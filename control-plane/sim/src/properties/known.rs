@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_brain::mirror::StoredManifest;
 use wattle_planner::{Desired, Wanted, What};
+use wattle_trust::signed::Context;
 use wattle_types::{
     ActorId, ActorSpec, AppHead, AppName, Application, Assignment, ConfigName, ConfigRecord,
     HostId, IdRecord, Key, Lease, LinkRecord, Manifest, Owner, Part, Revision, SpecHash, stored,
 };
 
-use crate::hosts::body_of;
+use crate::hosts::{body_of, opened};
 use crate::store::Message;
 
 #[derive(Debug, Default)]
@@ -53,7 +54,8 @@ pub(super) fn read(message: &Message) -> Result<Fact, String> {
     Ok(match key {
         Key::Lease => Fact::Lease(stored::decode("it", bytes).map_err(unreadable)?),
         Key::App(name) => {
-            let head: AppHead = stored::decode("it", bytes).map_err(unreadable)?;
+            let body = opened(Context::Head, bytes).ok_or_else(|| format!("{key} is unsigned"))?;
+            let head: AppHead = stored::decode("it", &body).map_err(unreadable)?;
             if head.name != *name {
                 return Err(format!("{key} is the head of {}", head.name));
             }

@@ -3,7 +3,9 @@
 use wattle_agent::Refusal;
 use wattle_brain::Alarm;
 use wattle_brain::apps::{Answer, Command};
-use wattle_types::{ActorId, AppHead, AppName, Applied, Assignment, Beat, Revision};
+use wattle_types::{
+    ActorId, AppHead, AppName, Applied, Assignment, Beat, Digest, Revision, stored,
+};
 
 use super::{Law, Property};
 use crate::hosts::{Host, Run};
@@ -83,7 +85,14 @@ impl Law {
             && next.latest().map_or(Revision::ZERO, |of| of.revision) <= next.revision_max
             && before.revision_max <= next.revision_max;
         let whole = !matches!(edit, Some(Edit::Delete(_, None))) || next.revisions.is_empty();
-        let claims_only = edit.is_none() && *next == before;
+        let last = (0 < before.change).then(|| Digest::of(&stored::encode(&before)));
+        let chained = next.change == before.change + 1 && next.previous == last;
+        if !chained {
+            let message = format!("{before:?} is followed by {next:?}, which names another");
+            return Err((Property::Kept, message));
+        }
+        let says = |head: &AppHead| (head.revisions.clone(), head.revision_max, head.deployed);
+        let claims_only = edit.is_none() && says(next) == says(&before);
         let asked = edit.as_ref().is_some_and(|edit| self.asked.contains(edit));
         if !in_order || !whole || !(asked || claims_only) {
             let message = format!("nobody asked for this ({edit:?}): {before:?} becomes {next:?}");

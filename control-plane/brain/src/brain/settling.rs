@@ -1,0 +1,116 @@
+//! What follows once the fate of a batch is known.
+
+use wattle_types::time::Millis;
+use wattle_types::{Epoch, Key};
+
+use super::requests::REQUEST_AGAIN_MS;
+use super::{Brain, Stopping, reply};
+use crate::apps::Answer;
+use crate::effect::{Alarm, Effect};
+use crate::journal::{Purpose, Settled};
+
+impl Brain {
+    /// A batch is stored, or will never be.
+    pub(super) fn settle(&mut self, now: Millis, settled: Option<Settled>, out: &mut Vec<Effect>) {
+        match settled {
+            None => {}
+            Some(Settled::Stored { purpose, lease, lease_seq, keys, sent_at }) => {
+                self.confirmed(lease.epoch, out);
+                self.lease.held(lease, lease_seq, sent_at);
+                self.mirror.expect(lease_seq + keys.len() as u64);
+                self.renewed_at = sent_at;
+                self.stored(now, purpose, &keys, lease_seq + 1, out);
+            }
+            Some(Settled::Refused { purpose: Purpose::Request(_) | Purpose::Yield }) => {
+                self.reconcile.refused(now);
+                self.requests_from = now + REQUEST_AGAIN_MS;
+                self.decide_again(out);
+            }
+            Some(Settled::Refused { .. }) => self.reconcile.refused(now),
+            Some(Settled::TooLarge { purpose: Purpose::Request(_) }) => {
+                if let Some((request, _)) = self.underway.take() {
+                    let text = "this exceeds what the NATS server takes in one message; raise its \
+                                max_payload or make the manifest smaller";
+                    reply(out, request.id, Answer::Refused(text.to_owned()));
+                }
+            }
+            Some(Settled::TooLarge { .. }) => {
+                out.push(Effect::Raise(Alarm::TooLarge));
+                self.reconcile.cannot(now);
+            }
+            Some(Settled::NotTaken { purpose }) => self.not_taken(now, &purpose, out),
+            Some(Settled::Lost { purpose }) => {
+                let epoch = self.lease.epoch();
+                self.lease.lost(now);
+                self.mirror.forget_barrier();
+                self.lose(&purpose, epoch, out);
+            }
+        }
+    }
+
+    /// The store has this epoch now. Only then is it kept, and only then is it true that the
+    /// store was behind: whoever was overtaken saw a lease that was old, not one that was lost.
+    fn confirmed(&mut self, epoch: Epoch, out: &mut Vec<Effect>) {
+        if let Some((lease, known)) = self.behind.take() {
+            out.push(Effect::Raise(Alarm::StateLost { lease, known }));
+        }
+        if self.remembered < epoch {
+            self.remembered = epoch;
+            out.push(Effect::RememberEpoch { epoch });
+        }
+    }
+
+    fn stored(
+        &mut self,
+        now: Millis,
+        purpose: Purpose,
+        keys: &[Key],
+        first_seq: u64,
+        out: &mut Vec<Effect>,
+    ) {
+        match purpose {
+            Purpose::TakeOver => {
+                let epoch = self.lease.epoch();
+                out.push(Effect::Raise(Alarm::LeadershipTaken { epoch }));
+                self.reconcile.begin_anew();
+                self.announced_at = None;
+            }
+            Purpose::Renew => {}
+            Purpose::StepDown => {
+                self.stopping = Stopping::Done;
+                out.push(Effect::Stopped);
+            }
+            Purpose::Request(_) => {
+                if let Some((request, answer)) = self.underway.take() {
+                    reply(out, request.id, answer);
+                }
+            }
+            Purpose::Yield => {
+                if let Some((request, answer)) = self.underway.take() {
+                    reply(out, request.id, answer);
+                }
+                let epoch = self.lease.epoch();
+                self.lease.yielded(now);
+                self.lose(&purpose, epoch, out);
+            }
+            Purpose::Reconcile => out.extend(self.reconcile.stored(now, keys, first_seq)),
+        }
+    }
+
+    pub(super) fn lose(&mut self, purpose: &Purpose, epoch: Epoch, out: &mut Vec<Effect>) {
+        self.close_door(out);
+        if let Some((request, _)) = self.underway.take() {
+            // Another attempt of it may still have arrived before the lease went.
+            let text =
+                "this controller no longer leads; whether the change was stored is not known";
+            reply(out, request.id, Answer::Unknown(text.to_owned()));
+        }
+        for request in self.requests.drain(..) {
+            let text = "this controller no longer leads; ask again";
+            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+        }
+        if *purpose != Purpose::TakeOver {
+            out.push(Effect::Raise(Alarm::LeadershipLost { epoch }));
+        }
+    }
+}
