@@ -18,6 +18,7 @@ mod process;
 mod run;
 mod say;
 mod setup;
+mod sim;
 mod test;
 mod tidy;
 
@@ -52,6 +53,9 @@ enum Task {
     Deny(deny::Options),
     /// Runs every decoder under libFuzzer for a bounded time.
     Fuzz(fuzz::Options),
+    /// Simulates the control plane in storms; `--help` says what can be asked.
+    #[command(disable_help_flag = true)]
+    Sim(sim::Options),
     /// Measures wattle beside its peers, in release builds; the figures of docs/benchmarks.md.
     Bench(bench::Options),
 }
@@ -83,6 +87,7 @@ fn perform(task: &Task) -> Result<()> {
         Task::Tidy => tidy::check(&places, &story),
         Task::Deny(options) => deny::run(&places, &story, options),
         Task::Fuzz(options) => fuzz::run(&places, &story, options),
+        Task::Sim(options) => sim::run(&places, options),
         Task::Bench(options) => bench::run(&places, &story, options),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
-use crate::faults::{Hazards, happens};
+use crate::faults::{Hazards, SLOW_MS, happens};
 
 /// No message takes longer.
 pub(crate) const UNDER_WAY_MS: u64 = 10_000;
@@ -93,11 +93,7 @@ impl Network {
     }
 
     pub(crate) fn delay(&self, rng: &mut Rng) -> u64 {
-        if happens(rng, self.hazards.slow) {
-            rng.u64(5..=self.hazards.slow_ms)
-        } else {
-            rng.u64(1..=5)
-        }
+        if happens(rng, self.hazards.slow) { rng.u64(5..=SLOW_MS) } else { rng.u64(1..=5) }
     }
 
     /// A request to the store. What is sent over a cut link waits in a buffer, or is lost.

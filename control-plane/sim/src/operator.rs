@@ -18,6 +18,9 @@ pub(crate) const PACKAGES: [&str; 3] = ["mail", "news", "tax"];
 
 #[derive(Debug, Default)]
 pub(crate) struct Operator {
+    /// They ask for nothing more after so many.
+    wishes_max: Option<u64>,
+    wishes: u64,
     requests: u64,
     versions: u64,
     /// What was asked and not answered, as far as anybody knows.
@@ -26,6 +29,10 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
+    pub(crate) fn new(wishes_max: Option<u64>) -> Self {
+        Self { wishes_max, ..Self::default() }
+    }
+
     /// A controller answers; whether the operator hears it is another matter.
     pub(crate) fn answered(&mut self, request: RequestId) -> Option<Command> {
         self.open.remove(&request)
@@ -126,6 +133,10 @@ fn scaler(rng: &mut Rng) -> String {
 impl World {
     pub(crate) fn operate(&mut self) {
         if !self.storm {
+            return;
+        }
+        self.operator.wishes += 1;
+        if self.operator.wishes_max.is_some_and(|max| max < self.operator.wishes) {
             return;
         }
         self.later(300..3_000, Due::Operator);

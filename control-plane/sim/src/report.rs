@@ -25,6 +25,8 @@ const LOOK_MS: u64 = 250;
 #[derive(Clone, Debug)]
 pub struct Report {
     pub seed: u64,
+    pub hosts: usize,
+    pub controllers: usize,
     /// The first promise that was broken.
     pub violation: Option<Violation>,
     /// Events that a brain or an agent was told.
@@ -59,14 +61,16 @@ pub fn run(seed: u64, options: &Options) -> Report {
     world.trace.mix(world.law.counts);
     Report {
         seed,
+        hosts: world.hosts.len(),
+        controllers: world.controllers.len(),
         violation: world.law.violation().cloned(),
         steps: world.trace.steps(),
         virtual_ms: world.now,
         hash: world.trace.hash(),
         counts: world.law.counts,
-        findings: world.law.findings,
+        findings: world.law.findings.clone(),
         settled_ms,
-        recent: world.trace.recent(),
+        recent: if world.law.is_kept() { Vec::new() } else { world.trace.recent() },
     }
 }
 

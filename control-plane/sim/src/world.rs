@@ -68,10 +68,12 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, options: &Options) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let hazards = if options.hazards { Hazards::draw(&mut rng) } else { Hazards::default() };
-        let controllers =
-            options.controllers.unwrap_or_else(|| if rng.u8(..3) == 0 { 1 } else { 2 });
-        let hosts = options.hosts.unwrap_or_else(|| rng.usize(2..=6));
+        // Everything is drawn, also what is given: a run differs from another in little else.
+        let hazards = Hazards::draw(&mut rng, &options.hazards);
+        let drawn = if rng.u8(..3) == 0 { 1 } else { 2 };
+        let controllers = options.controllers.unwrap_or(drawn);
+        let drawn = rng.usize(2..=6);
+        let hosts = options.hosts.unwrap_or(drawn);
         let controllers: Vec<Controller> = (0..controllers).map(Controller::new).collect();
         let mut world = Self {
             // Nothing must depend on the clock beginning at zero.
@@ -82,7 +84,7 @@ impl World {
             trusted: controllers.iter().map(Controller::public).collect(),
             controllers,
             hosts: Vec::new(),
-            operator: Operator::default(),
+            operator: Operator::new(options.wishes),
             law: Law::default(),
             trace: Trace::default(),
             fault: options.fault,

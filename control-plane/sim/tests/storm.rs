@@ -1,5 +1,7 @@
 //! A hundred storms: in each, every promise is kept. A seed that breaks one becomes a named test.
 
+use std::collections::BTreeSet;
+
 use wattle_sim::{Options, UNREPAIRED, run};
 
 /// In parts, which the test harness runs side by side; each seed still has one thread.
@@ -58,7 +60,7 @@ fn a_deposed_leader_tries_to_write_and_the_store_refuses_it() {
 
 #[test]
 fn without_trouble_one_controller_leads_from_beginning_to_end() {
-    let options = Options { hazards: false, controllers: Some(1), ..Options::default() };
+    let options = Options { hazards: BTreeSet::new(), controllers: Some(1), ..Options::default() };
     for seed in 0..5 {
         let report = run(seed, &options);
         assert_eq!(report.violation, None, "\n{report}");
@@ -71,7 +73,7 @@ fn without_trouble_one_controller_leads_from_beginning_to_end() {
 /// Trouble is what a gap may come from; a change of mind is not.
 #[test]
 fn without_trouble_what_moves_is_served_all_the_time() {
-    let options = Options { hazards: false, controllers: Some(1), ..Options::default() };
+    let options = Options { hazards: BTreeSet::new(), controllers: Some(1), ..Options::default() };
     let (mut moved, mut gaps) = (0, Vec::new());
     for seed in 0..30 {
         let report = run(seed, &options);
