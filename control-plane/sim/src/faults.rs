@@ -54,7 +54,7 @@ impl Fault {
 pub struct Options {
     /// None: two to six, by the seed.
     pub hosts: Option<usize>,
-    /// None: one or two, by the seed.
+    /// None: one to three, by the seed.
     pub controllers: Option<usize>,
     /// How long things go wrong, in virtual milliseconds.
     pub storm_ms: u64,
@@ -92,17 +92,24 @@ macro_rules! hazards {
         }
 
         /// How often what goes wrong: chances in a thousand, for each time it could. Some are
-        /// zero in each run, so that one kind of trouble does not hide another.
-        #[derive(Clone, Debug, Default)]
+        /// zero in each run, so that one kind of trouble does not hide another; in some runs
+        /// all are, or all but that servers hang, so that what must not happen then can be told.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub(crate) struct Hazards {
             $(pub(crate) $field: u32,)*
         }
 
         impl Hazards {
             pub(crate) fn draw(rng: &mut Rng, allowed: &BTreeSet<Hazard>) -> Self {
+                let weather = rng.u8(..8);
                 let mut some = |kind: Hazard, max: u32| {
                     let chance = if rng.u8(..10) < 7 { rng.u32(1..=max) } else { 0 };
-                    if allowed.contains(&kind) { chance } else { 0 }
+                    let comes = match weather {
+                        0 => false,
+                        1 => kind == Hazard::NodeHangs,
+                        _ => true,
+                    };
+                    if allowed.contains(&kind) && comes { chance } else { 0 }
                 };
                 Self { $($field: some(Hazard::$kind, $max),)* }
             }
@@ -140,10 +147,26 @@ hazards! {
     ControllerLeaves controller_leaves 10
     Election election 20
     FollowerResets follower_resets 20
+    /// A controller is sent nothing of what is stored, for half a minute at most, and does not know.
+    FollowerStalls follower_stalls 15
+    /// A NATS server passes nothing on for a while.
+    NodeHangs node_hangs 20
+    NodeDies node_dies 20
+    /// A NATS server is cut off from the others, and from nobody who is connected to it.
+    NodeSplit node_split 15
+    /// A clock goes up to 500 millionths too fast or too slow; chance at a start of its process.
+    ClockDrifts clock_drifts 700
+    /// A clock jumps ahead.
+    ClockJumps clock_jumps 20
 }
 
 /// The longest that a message takes which is only slow.
 pub(crate) const SLOW_MS: u64 = 3_000;
+
+/// Whether something with this chance in so many thousand happens now.
+pub(crate) fn happens_of(rng: &mut Rng, per_mille: u32, thousands: u32) -> bool {
+    rng.u32(..1_000 * thousands) < per_mille
+}
 
 /// Whether something with this chance in a thousand happens now.
 pub(crate) fn happens(rng: &mut Rng, per_mille: u32) -> bool {

@@ -4,7 +4,7 @@
 //! One thread, one seed, virtual time: [`run`] does the same each time it is given the same seed,
 //! and a seed that breaks a promise ([`Property`]) is a test case. First comes the storm, with
 //! everything in [`faults`]; then the sky clears, and what runs must become what should run, and
-//! stay so; then one host dies and, later, returns.
+//! stay so; then one host dies and, later, returns, a leader dies, and a NATS server.
 //!
 //! In reading order: what goes wrong ([`faults`]), the store as NATS keeps it ([`store`]), the
 //! network, the processes (controllers, hosts) and people (operator, meddler), what must hold
@@ -15,6 +15,7 @@
 //! `daemon` make of effects is tested where they are.
 
 mod agenda;
+mod clock;
 mod controllers;
 pub mod faults;
 pub mod findings;
@@ -22,6 +23,7 @@ mod hosts;
 mod meddler;
 pub mod minimise;
 mod network;
+mod nodes;
 mod operator;
 pub mod properties;
 pub mod report;

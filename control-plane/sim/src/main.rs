@@ -38,7 +38,7 @@ struct Arguments {
     /// Hosts of each run; two to six by the seed if not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     hosts: Option<u16>,
-    /// Controllers of each run; one or two by the seed if not given.
+    /// Controllers of each run; one to three by the seed if not given.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     controllers: Option<u8>,
     /// How long things go wrong, in virtual seconds.

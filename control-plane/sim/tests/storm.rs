@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wattle_sim::{Options, UNREPAIRED, run};
+use wattle_sim::{Hazard, Options, UNREPAIRED, run};
 
 /// In parts, which the test harness runs side by side; each seed still has one thread.
 fn survive(seeds: std::ops::Range<u64>) {
@@ -83,4 +83,29 @@ fn without_trouble_what_moves_is_served_all_the_time() {
     }
     assert!(0 < moved, "in thirty runs nothing moved");
     assert_eq!(gaps, [], "of {moved} moves");
+}
+
+/// A server that hangs silences its hosts for three seconds, and nothing is wrong with them.
+#[test]
+fn a_nats_server_that_hangs_moves_nothing() {
+    let options = Options { hazards: [Hazard::NodeHangs].into(), ..Options::default() };
+    let mut elections = 0;
+    for seed in 0..40 {
+        let report = run(seed, &options);
+        assert_eq!(report.violation, None, "\n{report}");
+        elections += report.counts.elections;
+    }
+    assert!(0 < elections, "no server that hung led the stream");
+}
+
+/// Each kind of trouble alone, and all of it: what hides behind another kind shows alone.
+#[test]
+fn each_hazard_alone_breaks_no_promise() {
+    for hazard in Hazard::ALL {
+        let options = Options { hazards: [hazard].into(), ..Options::default() };
+        for seed in 0..3 {
+            let report = run(seed, &options);
+            assert_eq!(report.violation, None, "{hazard:?}\n{report}");
+        }
+    }
 }
