@@ -8,7 +8,7 @@
 pub enum Finding {
     /// A host that this leader never heard of is believed to have whatever labels the newest
     /// manifest requires, though what it has was placed under an older one.
-    /// Seed 981. (`planner/src/input.rs`, `satisfies`)
+    /// Seed 431. (`planner/src/input.rs`, `satisfies`)
     UnheardBelieved,
 }
 

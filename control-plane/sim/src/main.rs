@@ -127,6 +127,7 @@ struct Summary {
     /// The time it took, for each thread.
     core_hours: f64,
     seconds: f64,
+    findings: Vec<String>,
 }
 
 impl Summary {
@@ -138,6 +139,11 @@ impl Summary {
             host_hours: tally.host_ms as f64 / 3_600_000.0,
             core_hours: seconds * threads as f64 / 3_600.0,
             seconds,
+            findings: tally
+                .findings
+                .iter()
+                .map(|(finding, seed)| format!("{finding:?} at seed {seed}"))
+                .collect(),
         }
     }
 
@@ -168,6 +174,9 @@ fn tell(summary: &Summary, first: Option<&Report>, smaller: Option<&Case>) {
     println!("core-hours                {core_hours:.4}");
     println!("host-hours per core-hour  {:.0}", summary.host_hours_per_core_hour());
     println!("seeds per second          {:.1}", summary.seeds_per_second());
+    for finding in &summary.findings {
+        println!("known and not repaired    {finding}");
+    }
     println!("{}", if first.is_some() { "a promise was broken" } else { "every promise was kept" });
 }
 
@@ -189,6 +198,7 @@ fn json(summary: &Summary, first: Option<&Report>, smaller: Option<&Case>) -> se
         "core_hours": summary.core_hours,
         "host_hours_per_core_hour": summary.host_hours_per_core_hour(),
         "seeds_per_second": summary.seeds_per_second(),
+        "known_defects": summary.findings,
         "failure": failure,
     })
 }

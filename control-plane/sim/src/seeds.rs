@@ -1,15 +1,17 @@
 //! Many seeds on many threads: how much was simulated, and the first seed that breaks a promise.
 
+use std::collections::BTreeMap;
 use std::ops::{AddAssign, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
 use crate::faults::Options;
+use crate::findings::Finding;
 use crate::report::{Report, run};
 
 /// How much was simulated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub seeds: u64,
     /// Events that a brain or an agent was told.
@@ -18,6 +20,8 @@ pub struct Tally {
     pub virtual_ms: u64,
     /// Virtual time, once for each host of each run.
     pub host_ms: u64,
+    /// Defects that are known and not repaired, each with the lowest seed that met it.
+    pub findings: BTreeMap<Finding, u64>,
 }
 
 impl AddAssign<&Report> for Tally {
@@ -26,6 +30,10 @@ impl AddAssign<&Report> for Tally {
         self.steps += report.steps;
         self.virtual_ms += report.virtual_ms;
         self.host_ms += report.virtual_ms * report.hosts as u64;
+        for finding in &report.findings {
+            let lowest = self.findings.entry(*finding).or_insert(report.seed);
+            *lowest = report.seed.min(*lowest);
+        }
     }
 }
 
