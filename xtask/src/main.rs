@@ -13,6 +13,7 @@ mod fuzz;
 mod guests;
 mod http;
 mod local;
+mod mutants;
 mod place;
 mod process;
 mod run;
@@ -56,6 +57,8 @@ enum Task {
     /// Simulates the control plane in storms; `--help` says what can be asked.
     #[command(disable_help_flag = true)]
     Sim(sim::Options),
+    /// Plants defects in planner, brain and agent, and shows that the simulator finds each.
+    Mutants(mutants::Options),
     /// Measures wattle beside its peers, in release builds; the figures of docs/benchmarks.md.
     Bench(bench::Options),
 }
@@ -88,6 +91,7 @@ fn perform(task: &Task) -> Result<()> {
         Task::Deny(options) => deny::run(&places, &story, options),
         Task::Fuzz(options) => fuzz::run(&places, &story, options),
         Task::Sim(options) => sim::run(&places, options),
+        Task::Mutants(options) => mutants::run(&places, &story, options),
         Task::Bench(options) => bench::run(&places, &story, options),
     }
 }
