@@ -64,7 +64,7 @@ use wattle_host::standalone::StandaloneError;
 use wattle_tasks::telemetry::{self, TelemetryConfig, TelemetryGuard};
 use wattle_trust::Refusal;
 
-/// Calls end on other threads than they began on: `docs/adr/0016-allocator.md`.
+/// Calls end on other threads than they began on: `docs/adr/0017-allocator.md`.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -13,11 +13,13 @@ mod fuzz;
 mod guests;
 mod http;
 mod local;
+mod mutants;
 mod place;
 mod process;
 mod run;
 mod say;
 mod setup;
+mod sim;
 mod test;
 mod tidy;
 
@@ -52,6 +54,11 @@ enum Task {
     Deny(deny::Options),
     /// Runs every decoder under libFuzzer for a bounded time.
     Fuzz(fuzz::Options),
+    /// Simulates the control plane in storms; `--help` says what can be asked.
+    #[command(disable_help_flag = true)]
+    Sim(sim::Options),
+    /// Plants defects in planner, brain and agent, and shows that the simulator finds each.
+    Mutants(mutants::Options),
     /// Measures wattle beside its peers, in release builds; the figures of docs/benchmarks.md.
     Bench(bench::Options),
 }
@@ -83,6 +90,8 @@ fn perform(task: &Task) -> Result<()> {
         Task::Tidy => tidy::check(&places, &story),
         Task::Deny(options) => deny::run(&places, &story, options),
         Task::Fuzz(options) => fuzz::run(&places, &story, options),
+        Task::Sim(options) => sim::run(&places, options),
+        Task::Mutants(options) => mutants::run(&places, &story, options),
         Task::Bench(options) => bench::run(&places, &story, options),
     }
 }

@@ -1,5 +1,5 @@
-//! Checks what a compiler does not: the arrows between crates, the habits of the repository, and whether
-//! its documents keep up.
+//! Checks what a compiler does not: the arrows between crates, the habits of the repository, whether
+//! its documents keep up, and whether the defects that prove the simulator still fit the code.
 //!
 //! Every finding names the place and the rule; all of them are shown at once.
 
@@ -16,6 +16,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    mutants,
     place::{self, Places},
     run,
     say::Story,
@@ -28,11 +29,12 @@ pub(crate) fn check(places: &Places, story: &Story) -> Result<()> {
     let mut findings = arrows::check(&arrows::crates(&metadata)?);
     findings.extend(habits::check(&places.root, &files)?);
     findings.extend(papers::check(&places.root, &files)?);
+    findings.extend(mutants::findings(&places.root)?);
     for finding in &findings {
         story.bad(finding);
     }
     match findings.len() {
-        0 => story.good("tidy: arrows, habits and documents are in order"),
+        0 => story.good("tidy: arrows, habits, documents and mutants are in order"),
         1 => bail!("tidy has one complaint"),
         many => bail!("tidy has {many} complaints"),
     }

@@ -12,6 +12,7 @@ use wattle_brain::{Brain, Config, Effect, Event, OpId};
 use wattle_trust::KeyPair;
 use wattle_types::{ActorId, Epoch, HostId, Key, Millis, PublicKey};
 
+use crate::clock::Clock;
 use crate::network::{Process, Who};
 use crate::store::Write;
 use crate::world::{Due, World, controller_key, lattice};
@@ -31,13 +32,14 @@ pub(crate) struct Controller {
 pub(crate) struct Run {
     pub(crate) life: u64,
     pub(crate) brain: Brain,
-    /// What its clock is ahead of ours.
-    skew: u64,
+    pub(crate) clock: Clock,
     pub(crate) paused_until: u64,
     /// Requests that have not ended yet.
     asks: BTreeSet<u64>,
     /// Whether it answers the application API.
     pub(crate) serves: bool,
+    /// Until then it is sent nothing of what is stored.
+    pub(crate) stalls_until: u64,
     /// How far it has followed the store.
     position: u64,
     complete: bool,
@@ -109,8 +111,8 @@ impl Controller {
 }
 
 impl Run {
-    pub(crate) fn clock(&self, now: u64) -> Millis {
-        Millis(now + self.skew)
+    pub(crate) fn clock_at(&self, now: u64) -> Millis {
+        self.clock.at(now)
     }
 }
 
@@ -132,7 +134,7 @@ impl World {
             return;
         }
         let life = self.number();
-        let skew = self.rng.u64(..1_000_000_000);
+        let clock = Clock::new(&mut self.rng, self.network.hazards.clock_drifts);
         let controller = &mut self.controllers[index];
         let version = MIN_VERSION.to_owned();
         let holder = format!("c{index}").parse().expect("this is a name");
@@ -144,10 +146,11 @@ impl World {
         controller.running = Some(Run {
             life,
             brain: Brain::new(config),
-            skew,
+            clock,
             paused_until: 0,
             asks: BTreeSet::new(),
             serves: false,
+            stalls_until: 0,
             position: 0,
             complete: false,
             knows_cut: true,
@@ -156,6 +159,7 @@ impl World {
         self.note(format!("controller {index} starts as boot {life}"));
         let process = Process { who: Who::Controller(index), life };
         self.later(0..100, Due::BrainTick(process));
+        self.network.nodes.join(process.who, &mut self.rng);
         if !self.network.is_cut(process.who) {
             self.reconnect_controller(process);
         }
@@ -177,9 +181,12 @@ impl World {
     }
 
     pub(crate) fn notice_cut(&mut self, process: Process) {
-        if !self.network.is_cut(process.who) {
-            return;
+        if self.network.is_cut(process.who) {
+            self.tell_disconnected(process);
         }
+    }
+
+    pub(crate) fn tell_disconnected(&mut self, process: Process) {
         let Some((_, run)) = self.controller_run(process) else { return };
         if !std::mem::replace(&mut run.knows_cut, true) {
             self.tell_brain(process, Event::Disconnected);
@@ -204,7 +211,7 @@ impl World {
     pub(crate) fn tell_brain(&mut self, process: Process, event: Event) {
         let now = self.now;
         let Some((index, run)) = self.controller_run(process) else { return };
-        let effects = run.brain.step(run.clock(now), event.clone());
+        let effects = run.brain.step(run.clock_at(now), event.clone());
         if let Event::Inventoried { host, inventory: Some(_) } = &event {
             self.law.sees(now, process.life, *host);
         }
@@ -222,9 +229,15 @@ impl World {
         }
     }
 
+    /// Whether the process dies just before or after this. What is done all the time would
+    /// otherwise be the only thing at which anybody dies.
     fn crashes_at(&mut self, effect: &Effect) -> bool {
-        let matters = matches!(effect, Effect::Commit { .. } | Effect::RememberEpoch { .. });
+        let matters = matches!(
+            effect,
+            Effect::Commit { .. } | Effect::RememberEpoch { .. } | Effect::Reply { .. }
+        );
+        let seldom = if matters { 1 } else { 20 };
         let chance = self.network.hazards.crash_at_effect;
-        matters && crate::faults::happens(&mut self.rng, chance)
+        crate::faults::happens_of(&mut self.rng, chance, seldom)
     }
 }

@@ -1,6 +1,8 @@
 //! What goes wrong: hazards, which the control plane must bear, and planted bugs, which the
 //! properties must find.
 
+use std::collections::BTreeSet;
+
 use fastrand::Rng;
 
 /// A bug of the world, not of what is tested. Each breaks one promise that the shipped crates
@@ -48,85 +50,122 @@ impl Fault {
 }
 
 /// What a run is made of. The defaults are those of the test suite.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// None: two to six, by the seed.
     pub hosts: Option<usize>,
-    /// None: one or two, by the seed.
+    /// None: one to three, by the seed.
     pub controllers: Option<usize>,
     /// How long things go wrong, in virtual milliseconds.
     pub storm_ms: u64,
-    pub hazards: bool,
+    /// What may go wrong; how often is drawn from the seed, and is the same whatever else may.
+    pub hazards: BTreeSet<Hazard>,
+    /// People ask for so many things at most. None: as many as there is time for.
+    pub wishes: Option<u64>,
     pub fault: Option<Fault>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hosts: None, controllers: None, storm_ms: 60_000, hazards: true, fault: None }
-    }
-}
-
-/// How often what goes wrong: chances in a thousand, for each time it could. Some are zero in
-/// each run, so that one kind of trouble does not hide another.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Hazards {
-    pub(crate) drop: u32,
-    pub(crate) duplicate: u32,
-    /// A message takes up to [`Hazards::slow_ms`].
-    pub(crate) slow: u32,
-    pub(crate) slow_ms: u64,
-    /// An answer of the store is lost.
-    pub(crate) mute: u32,
-    pub(crate) busy: u32,
-    /// A write waits somewhere, and arrives seconds later.
-    pub(crate) stuck: u32,
-    pub(crate) stale: u32,
-    pub(crate) start_fails: u32,
-    pub(crate) disk_fails: u32,
-    pub(crate) crash_at_effect: u32,
-    /// A controller falls asleep after it decided and before it writes.
-    pub(crate) sleeps_at_write: u32,
-    /// The rest: chances each half second.
-    pub(crate) host_dies: u32,
-    pub(crate) host_cut: u32,
-    pub(crate) host_pauses: u32,
-    pub(crate) host_drains: u32,
-    pub(crate) controller_dies: u32,
-    pub(crate) controller_cut: u32,
-    pub(crate) controller_pauses: u32,
-    pub(crate) controller_leaves: u32,
-    pub(crate) election: u32,
-    pub(crate) follower_resets: u32,
-}
-
-impl Hazards {
-    pub(crate) fn draw(rng: &mut Rng) -> Self {
-        let mut some = |max: u32| if rng.u8(..10) < 7 { rng.u32(1..=max) } else { 0 };
         Self {
-            drop: some(150),
-            duplicate: some(100),
-            slow: some(100),
-            slow_ms: 3_000,
-            mute: some(100),
-            busy: some(150),
-            stuck: some(60),
-            stale: some(400),
-            start_fails: some(300),
-            disk_fails: some(200),
-            crash_at_effect: some(10),
-            sleeps_at_write: some(60),
-            host_dies: some(40),
-            host_cut: some(30),
-            host_pauses: some(20),
-            host_drains: some(15),
-            controller_dies: some(30),
-            controller_cut: some(30),
-            controller_pauses: some(30),
-            controller_leaves: some(10),
-            election: some(20),
-            follower_resets: some(20),
+            hosts: None,
+            controllers: None,
+            storm_ms: 60_000,
+            hazards: Hazard::ALL.into(),
+            wishes: None,
+            fault: None,
         }
     }
+}
+
+/// Declares the hazards once: the kinds, and how often each is at most.
+macro_rules! hazards {
+    ($($(#[$doc:meta])* $kind:ident $field:ident $max:literal)*) => {
+        /// A kind of trouble.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Hazard {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Hazard {
+            pub const ALL: [Self; [$($max),*].len()] = [$(Self::$kind),*];
+        }
+
+        /// How often what goes wrong: chances in a thousand, for each time it could. Some are
+        /// zero in each run, so that one kind of trouble does not hide another; in some runs
+        /// all are, or all but that servers hang, so that what must not happen then can be told.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub(crate) struct Hazards {
+            $(pub(crate) $field: u32,)*
+        }
+
+        impl Hazards {
+            pub(crate) fn draw(rng: &mut Rng, allowed: &BTreeSet<Hazard>) -> Self {
+                let weather = rng.u8(..8);
+                let mut some = |kind: Hazard, max: u32| {
+                    let chance = if rng.u8(..10) < 7 { rng.u32(1..=max) } else { 0 };
+                    let comes = match weather {
+                        0 => false,
+                        1 => kind == Hazard::NodeHangs,
+                        _ => true,
+                    };
+                    if allowed.contains(&kind) && comes { chance } else { 0 }
+                };
+                Self { $($field: some(Hazard::$kind, $max),)* }
+            }
+        }
+    };
+}
+
+hazards! {
+    Drop drop 150
+    Duplicate duplicate 100
+    /// A message takes up to [`SLOW_MS`].
+    Slow slow 100
+    /// An answer of the store is lost.
+    Mute mute 100
+    /// A write meets another that is being decided.
+    Busy busy 150
+    /// A write waits somewhere, and arrives seconds later.
+    Stuck stuck 60
+    /// A replica lags behind.
+    Stale stale 400
+    StartFails start_fails 300
+    DiskFails disk_fails 200
+    /// A process dies between two of the things it does.
+    CrashAtEffect crash_at_effect 10
+    /// A controller falls asleep after it decided and before it writes.
+    SleepsAtWrite sleeps_at_write 60
+    /// The rest: chances each half second.
+    HostDies host_dies 40
+    HostCut host_cut 30
+    HostPauses host_pauses 20
+    HostDrains host_drains 15
+    ControllerDies controller_dies 30
+    ControllerCut controller_cut 30
+    ControllerPauses controller_pauses 30
+    ControllerLeaves controller_leaves 10
+    Election election 20
+    FollowerResets follower_resets 20
+    /// A controller is sent nothing of what is stored, for half a minute at most, and does not know.
+    FollowerStalls follower_stalls 15
+    /// A NATS server passes nothing on for a while.
+    NodeHangs node_hangs 20
+    NodeDies node_dies 20
+    /// A NATS server is cut off from the others, and from nobody who is connected to it.
+    NodeSplit node_split 15
+    /// A clock goes up to 500 millionths too fast or too slow; chance at a start of its process.
+    ClockDrifts clock_drifts 700
+    /// A clock jumps ahead.
+    ClockJumps clock_jumps 20
+}
+
+/// The longest that a message takes which is only slow.
+pub(crate) const SLOW_MS: u64 = 3_000;
+
+/// Whether something with this chance in so many thousand happens now.
+pub(crate) fn happens_of(rng: &mut Rng, per_mille: u32, thousands: u32) -> bool {
+    rng.u32(..1_000 * thousands) < per_mille
 }
 
 /// Whether something with this chance in a thousand happens now.

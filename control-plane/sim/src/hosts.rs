@@ -15,6 +15,7 @@ use wattle_types::{
     SpecHash,
 };
 
+use crate::clock::Clock;
 use crate::network::{Process, Who};
 use crate::world::World;
 
@@ -27,8 +28,6 @@ pub(crate) struct Host {
     pub(crate) id: HostId,
     pub(crate) labels: Labels,
     pub(crate) capacity: u32,
-    /// The NATS server it is connected to.
-    server: String,
     beat_ms: u32,
     pub(crate) disk: Restored,
     /// The disk before it was last written to.
@@ -45,7 +44,8 @@ pub(crate) struct Host {
 pub(crate) struct Daemon {
     pub(crate) life: u64,
     agent: Agent,
-    skew: u64,
+    pub(crate) clock: Clock,
+    pub(crate) booted_at: u64,
     pub(crate) paused_until: u64,
     asks: BTreeSet<u64>,
     /// When the agent is woken next.
@@ -53,6 +53,8 @@ pub(crate) struct Daemon {
     /// What it follows: durable, and acknowledged.
     pub(crate) followed: Option<Assignment>,
     pub(crate) runs: BTreeMap<RunId, Run>,
+    /// When, by its clock, what failed to start last, since the assignment that names it is followed.
+    pub(crate) failed: BTreeMap<(ActorId, SpecHash), Millis>,
 }
 
 /// Something that really runs.
@@ -85,7 +87,6 @@ impl Host {
             id: identity(number),
             labels,
             capacity: rng.u32(2..=6),
-            server: format!("nats-{}", index % 2),
             beat_ms: if rng.u8(..5) == 0 { 2_000 } else { 500 },
             disk: Restored::default(),
             backup: Restored::default(),
@@ -119,13 +120,13 @@ impl Host {
     /// What it says to whoever asks. None: nobody listens. Some none: it does not answer now.
     pub(crate) fn inventory(&self, now: u64) -> Option<Option<Inventory>> {
         let run = self.running.as_ref()?;
-        Some((run.paused_until <= now).then(|| run.agent.inventory(run.clock(now))))
+        Some((run.paused_until <= now).then(|| run.agent.inventory(run.clock_at(now))))
     }
 }
 
 impl Daemon {
-    pub(crate) fn clock(&self, now: u64) -> Millis {
-        Millis(now + self.skew)
+    pub(crate) fn clock_at(&self, now: u64) -> Millis {
+        self.clock.at(now)
     }
 }
 
@@ -137,7 +138,7 @@ fn identity(number: u64) -> HostId {
 
 impl World {
     pub(crate) fn host_index(&self, id: &HostId) -> Option<usize> {
-        self.hosts.iter().position(|host| host.id == *id)
+        self.host_by_id.get(id).copied()
     }
 
     pub(crate) fn host_process(&self, index: usize) -> Option<Process> {

@@ -7,7 +7,7 @@ use wattle_types::{
     ActorId, ConfigName, ConfigRecord, Key, LinkName, LinkRecord, LinkTarget, Owner, stored,
 };
 
-use crate::operator::{APPS, PACKAGES};
+use crate::operator::PACKAGES;
 use crate::store::{Ask, Expect, Mood, Write};
 use crate::world::{Due, World};
 
@@ -41,7 +41,8 @@ impl World {
     }
 
     fn some_key(&mut self) -> Key {
-        let app = APPS[self.rng.usize(..APPS.len())];
+        let apps = &self.operator.apps;
+        let app = apps[self.rng.usize(..apps.len())].clone();
         if self.rng.u8(..3) == 0 {
             let name = format!("{app}-tuning{}", self.rng.u8(..2));
             return Key::Config(name.parse().expect("this is a name"));

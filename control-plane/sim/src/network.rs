@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
-use crate::faults::{Hazards, happens};
+use crate::faults::{Hazards, SLOW_MS, happens};
+use crate::nodes::Nodes;
 
 /// No message takes longer.
 pub(crate) const UNDER_WAY_MS: u64 = 10_000;
@@ -30,8 +31,11 @@ pub(crate) struct Process {
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     pub(crate) hazards: Hazards,
+    pub(crate) nodes: Nodes,
     /// Links that are cut, and since when.
     cut: BTreeMap<Who, u64>,
+    /// When links were connected again.
+    healed: BTreeMap<Who, u64>,
     /// Until then the store has no leader.
     election_until: u64,
 }
@@ -49,22 +53,36 @@ impl Network {
     }
 
     pub(crate) fn cut(&mut self, who: Who, now: u64) -> bool {
-        let fresh = !self.is_cut(who);
+        let fresh = !self.cut.contains_key(&who);
         self.cut.entry(who).or_insert(now);
         fresh
     }
 
-    pub(crate) fn heal(&mut self, who: Who) -> bool {
-        self.cut.remove(&who).is_some()
+    pub(crate) fn heal(&mut self, who: Who, now: u64) -> bool {
+        let was_cut = self.cut.remove(&who).is_some();
+        if was_cut {
+            self.heals(who, now);
+        }
+        was_cut
+    }
+
+    pub(crate) fn heals(&mut self, who: Who, now: u64) {
+        self.healed.insert(who, now);
+    }
+
+    /// Since when a link holds; none while it is cut.
+    pub(crate) fn healed_at(&self, who: Who) -> Option<u64> {
+        (!self.is_cut(who)).then(|| self.healed.get(&who).copied().unwrap_or(0))
     }
 
     pub(crate) fn is_cut(&self, who: Who) -> bool {
-        self.cut.contains_key(&who)
+        self.cut.contains_key(&who) || self.nodes.is_cut(who)
     }
 
     /// The servers notice a link that is cut only after a while.
     pub(crate) fn is_known_cut(&self, who: Who, now: u64) -> bool {
-        self.cut.get(&who).is_some_and(|since| since + 10_000 < now)
+        let noticed = self.cut.get(&who).is_some_and(|since| since + 10_000 < now);
+        noticed || self.nodes.is_known_gone(who)
     }
 
     pub(crate) fn elect(&mut self, until: u64) {
@@ -93,11 +111,7 @@ impl Network {
     }
 
     pub(crate) fn delay(&self, rng: &mut Rng) -> u64 {
-        if happens(rng, self.hazards.slow) {
-            rng.u64(5..=self.hazards.slow_ms)
-        } else {
-            rng.u64(1..=5)
-        }
+        if happens(rng, self.hazards.slow) { rng.u64(5..=SLOW_MS) } else { rng.u64(1..=5) }
     }
 
     /// A request to the store. What is sent over a cut link waits in a buffer, or is lost.

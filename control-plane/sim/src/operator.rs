@@ -11,13 +11,24 @@ use wattle_types::AppName;
 use crate::network::Who;
 use crate::world::{Due, World};
 
-pub(crate) const APPS: [&str; 4] = ["shop", "blog", "mail", "wiki"];
+const APPS: [&str; 4] = ["shop", "blog", "mail", "wiki"];
+/// One application more for so many hosts,
+const HOSTS_PER_APP: usize = 20;
+/// and one instance more of each actor.
+const HOSTS_PER_INSTANCE: usize = 25;
 
 /// Of the interfaces that are linked.
 pub(crate) const PACKAGES: [&str; 3] = ["mail", "news", "tax"];
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Operator {
+    /// What their applications are called.
+    pub(crate) apps: Vec<AppName>,
+    /// So many instances of an actor at most.
+    instances_max: u32,
+    /// They ask for nothing more after so many.
+    wishes_max: Option<u64>,
+    wishes: u64,
     requests: u64,
     versions: u64,
     /// What was asked and not answered, as far as anybody knows.
@@ -26,13 +37,35 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
+    pub(crate) fn new(hosts: usize, wishes_max: Option<u64>) -> Self {
+        let more = (0..hosts / HOSTS_PER_APP).map(|number| format!("app{number}"));
+        let names = APPS.into_iter().map(ToOwned::to_owned).chain(more);
+        let instances_max = 4 + hosts / HOSTS_PER_INSTANCE;
+        Self {
+            apps: names.map(|name| name.parse().expect("these are names")).collect(),
+            instances_max: u32::try_from(instances_max).unwrap_or(u32::MAX),
+            wishes_max,
+            wishes: 0,
+            requests: 0,
+            versions: 0,
+            open: BTreeMap::new(),
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// The more applications there are, the more often something is asked for.
+    fn pause_ms(&self) -> std::ops::Range<u64> {
+        let times = (self.apps.len() / APPS.len()) as u64;
+        300 / times..3_000 / times
+    }
+
     /// A controller answers; whether the operator hears it is another matter.
     pub(crate) fn answered(&mut self, request: RequestId) -> Option<Command> {
         self.open.remove(&request)
     }
 
     fn wish(&mut self, rng: &mut Rng) -> Command {
-        let name: AppName = APPS[rng.usize(..APPS.len())].parse().expect("these are names");
+        let name = self.apps[rng.usize(..self.apps.len())].clone();
         let versions: Vec<String> = self
             .known
             .iter()
@@ -54,7 +87,7 @@ impl Operator {
     fn put(&mut self, name: AppName, rng: &mut Rng) -> Command {
         self.versions += 1;
         let version = format!("v{}", self.versions);
-        let text = manifest(&name, &version, rng);
+        let text = manifest(&name, &version, self.instances_max, rng);
         self.known.insert((name, version));
         Command::Put { text }
     }
@@ -62,7 +95,7 @@ impl Operator {
 
 /// An application of one to three components. Now and then one has an id that another
 /// application wants too.
-fn manifest(name: &AppName, version: &str, rng: &mut Rng) -> String {
+fn manifest(name: &AppName, version: &str, instances_max: u32, rng: &mut Rng) -> String {
     let mut text = format!(
         "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: {name}\n  \
          annotations: {{version: {version}}}\nspec:\n  components:\n"
@@ -80,15 +113,15 @@ fn manifest(name: &AppName, version: &str, rng: &mut Rng) -> String {
             text,
             "    - name: part{part}\n      type: component\n      properties: {{image: \
              'file:///{image}.wasm', id: {id}}}\n      traits: [{}]\n",
-            traits(ids.len(), rng)
+            traits(ids.len(), instances_max, rng)
         );
     }
     text
 }
 
 /// A scaler, and up to three links to any of the application's parts.
-fn traits(parts: usize, rng: &mut Rng) -> String {
-    let mut traits = vec![scaler(rng)];
+fn traits(parts: usize, instances_max: u32, rng: &mut Rng) -> String {
+    let mut traits = vec![scaler(instances_max, rng)];
     for package in PACKAGES {
         if rng.u8(..3) != 0 {
             continue;
@@ -108,9 +141,9 @@ fn traits(parts: usize, rng: &mut Rng) -> String {
     traits.join(", ")
 }
 
-fn scaler(rng: &mut Rng) -> String {
+fn scaler(instances_max: u32, rng: &mut Rng) -> String {
     let kind = if rng.u8(..4) == 0 { "daemonscaler" } else { "spreadscaler" };
-    let instances = if kind == "daemonscaler" { rng.u8(1..=2) } else { rng.u8(..=4) };
+    let instances = if kind == "daemonscaler" { rng.u32(1..=2) } else { rng.u32(..=instances_max) };
     let spread = match rng.u8(..6) {
         0 => "[{name: c, requirements: {zone: cloud}}]",
         1 => "[{name: e, requirements: {zone: edge}}]",
@@ -128,7 +161,11 @@ impl World {
         if !self.storm {
             return;
         }
-        self.later(300..3_000, Due::Operator);
+        self.operator.wishes += 1;
+        if self.operator.wishes_max.is_some_and(|max| max < self.operator.wishes) {
+            return;
+        }
+        self.later(self.operator.pause_ms(), Due::Operator);
         let command = self.operator.wish(&mut self.rng);
         // Nobody listens: the client is told so, and nothing was begun.
         let Some(index) = self.serving() else { return };

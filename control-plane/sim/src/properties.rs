@@ -4,6 +4,7 @@
 //! Names in parentheses are those of the table of properties that every simulation of ours checks.
 
 mod commits;
+mod judged;
 mod known;
 mod leaving;
 mod links;
@@ -15,6 +16,7 @@ use std::fmt;
 
 use wattle_types::{AppName, Applied, Digest, HostId, Labels};
 
+use crate::faults::Hazards;
 use crate::findings::Finding;
 use crate::hosts::Host;
 use known::Known;
@@ -29,7 +31,7 @@ pub enum Property {
     Kept,
     /// (P4) A host never goes back to an older assignment, and acknowledges only what is durable.
     NeverBack,
-    /// (P5) Where nothing differs, nothing is written.
+    /// (P5) Where nothing differs, nothing is written; what failed is not tried again at once.
     Rests,
     /// (P6) More than half of a host ends only when that is marked.
     NoMassEnd,
@@ -45,8 +47,12 @@ pub enum Property {
     Linked,
     /// A host runs only what is assigned to it.
     OnlyAssigned,
-    /// Where nothing was lost or forged, nobody says so.
+    /// Where nothing was lost or forged, nobody says so; a host that is well is not given up.
     NoFalseAlarm,
+    /// Without trouble leadership does not change, and what moves is served all the time; while
+    /// only NATS servers hang, no host that runs is given up; whatever the trouble, a host ends
+    /// nothing that serves before what takes its place there does.
+    Undisturbed,
     /// (P10) Nothing panics.
     NeverPanics,
 }
@@ -78,6 +84,8 @@ pub struct Counts {
     /// Changes of applications in them.
     pub edits: u64,
     pub leaders: u64,
+    /// How often the stream had no leader for a while.
+    pub elections: u64,
     /// What the store refused because its writer was deposed,
     pub deposed: u64,
     /// and how much of that was more than a renewal.
@@ -93,6 +101,12 @@ pub struct Counts {
 
 #[derive(Debug, Default)]
 pub(crate) struct Law {
+    /// Nothing goes wrong in this run, but for what is done on purpose at its end.
+    calm: bool,
+    /// Nothing goes wrong but that NATS servers hang.
+    only_hangs: bool,
+    /// So often somebody may take the lead though there is no trouble.
+    leaders_max: u64,
     broken: Option<Violation>,
     pub(crate) counts: Counts,
     pub(crate) findings: BTreeSet<Finding>,
@@ -118,6 +132,23 @@ struct Facts {
 }
 
 impl Law {
+    pub(crate) fn new(hazards: &Hazards) -> Self {
+        let but_hangs = Hazards { node_hangs: 0, ..hazards.clone() };
+        let is_calm = but_hangs == Hazards::default();
+        let hangs = 0 < hazards.node_hangs;
+        Self {
+            calm: is_calm && !hangs,
+            only_hangs: is_calm && hangs,
+            leaders_max: 1,
+            ..Self::default()
+        }
+    }
+
+    /// A leader, or its server, is going to die.
+    pub(crate) fn may_change_leader(&mut self) {
+        self.leaders_max += 1;
+    }
+
     pub(crate) fn is_kept(&self) -> bool {
         self.broken.is_none()
     }

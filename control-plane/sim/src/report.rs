@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::faults::Options;
 use crate::findings::Finding;
 use crate::network::{AFTERMATH_MS, Who};
+use crate::nodes::{NODES, Trouble};
 use crate::properties::{Counts, Property, Violation};
 use crate::world::{Due, World};
 
@@ -20,11 +21,18 @@ const AFTER_LOSS_MS: u64 = 30_000;
 /// Everybody looks at everything once, unasked, within this time.
 const STILL_MS: u64 = 12_000;
 const LOOK_MS: u64 = 250;
+/// An election of the stream's leader takes less, and so do hosts that connect again, and a new
+/// leader that finds out which of the hosts with an assignment are there no more.
+const CHANGE_MS: u64 = 15_000;
+/// After everything was as it should be without it.
+const CONTROLLER_BACK_MS: u64 = CHANGE_MS + AFTER_LOSS_MS + STILL_MS + 1_000;
 
 /// What came of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub seed: u64,
+    pub hosts: usize,
+    pub controllers: usize,
     /// The first promise that was broken.
     pub violation: Option<Violation>,
     /// Events that a brain or an agent was told.
@@ -59,14 +67,16 @@ pub fn run(seed: u64, options: &Options) -> Report {
     world.trace.mix(world.law.counts);
     Report {
         seed,
+        hosts: world.hosts.len(),
+        controllers: world.controllers.len(),
         violation: world.law.violation().cloned(),
         steps: world.trace.steps(),
         virtual_ms: world.now,
         hash: world.trace.hash(),
         counts: world.law.counts,
-        findings: world.law.findings,
+        findings: world.law.findings.clone(),
         settled_ms,
-        recent: world.trace.recent(),
+        recent: if world.law.is_kept() { Vec::new() } else { world.trace.recent() },
     }
 }
 
@@ -85,6 +95,17 @@ fn live(world: &mut World, options: &Options) -> Option<u64> {
         world.agenda.plan(world.now, Due::Boot(Who::Host(index)));
         settle(world, AFTER_LOSS_MS)?;
     }
+    if let Some(leader) = world.leading().filter(|_| 1 < world.controllers.len()) {
+        world.law.may_change_leader();
+        world.kill_controller(leader, CONTROLLER_BACK_MS..CONTROLLER_BACK_MS + 1);
+        world.run_until(world.now + CHANGE_MS);
+        settle(world, AFTER_LOSS_MS)?;
+    }
+    let node = world.rng.usize(..NODES);
+    world.law.may_change_leader();
+    world.begin_trouble(node, Trouble::IsDead);
+    world.run_until(world.now + CHANGE_MS);
+    settle(world, AFTER_LOSS_MS)?;
     Some(settled_ms)
 }
 

@@ -51,8 +51,7 @@ impl World {
         }
         if happens(&mut self.rng, hazards.election) {
             let until = self.now + self.rng.u64(100..7_000);
-            self.network.elect(until);
-            self.note(format!("the store has no leader until {until}"));
+            self.elect(until);
         }
         if happens(&mut self.rng, hazards.follower_resets)
             && let Some(process) = self.controller_process(controller)
@@ -65,6 +64,20 @@ impl World {
                 self.tell_brain(process, wattle_brain::Event::Connected);
             }
         }
+        if happens(&mut self.rng, hazards.follower_stalls)
+            && let Some(run) = &mut self.controllers[controller].running
+        {
+            run.stalls_until = self.now + self.rng.u64(1_000..30_000);
+            let until = run.stalls_until;
+            self.note(format!("controller {controller} is sent nothing until {until}"));
+        }
+        if happens(&mut self.rng, hazards.clock_jumps) {
+            let ms = self.rng.u64(100..10_000);
+            let of_host = self.rng.bool();
+            let who = if of_host { Who::Host(host) } else { Who::Controller(controller) };
+            self.jump_clock(who, ms);
+        }
+        self.trouble_nodes();
         self.later(500..501, Due::Weather);
     }
 
@@ -76,13 +89,21 @@ impl World {
         }
         if self.rng.bool() {
             let number = self.number();
+            self.host_by_id.remove(&self.hosts[index].id);
             self.hosts[index].renew(number);
+            self.host_by_id.insert(self.hosts[index].id, index);
             self.law.meet(&self.hosts[index]);
         } else {
             self.hosts[index].lose_disk();
             self.law.forget(&self.hosts[index].id);
         }
         self.note(format!("host {index} has an empty disk"));
+    }
+
+    pub(crate) fn elect(&mut self, until: u64) {
+        self.network.elect(until);
+        self.law.counts.elections += 1;
+        self.note(format!("the store has no leader until {until}"));
     }
 
     fn pause_host(&mut self, index: usize) {
@@ -114,10 +135,19 @@ impl World {
     }
 
     pub(crate) fn heal(&mut self, who: Who) {
-        if !self.network.heal(who) {
+        if !self.network.heal(who, self.now) {
             return;
         }
         self.note(format!("{who:?} is connected again"));
+        self.connected_again(who);
+    }
+
+    /// Its link works again, if it is not cut for another reason.
+    pub(crate) fn connected_again(&mut self, who: Who) {
+        if self.network.is_cut(who) {
+            return;
+        }
+        self.network.heals(who, self.now);
         match who {
             Who::Controller(index) => {
                 if let Some(process) = self.controller_process(index) {
@@ -132,11 +162,25 @@ impl World {
         }
     }
 
+    fn jump_clock(&mut self, who: Who, ms: u64) {
+        let clock = match who {
+            Who::Controller(index) => {
+                self.controllers[index].running.as_mut().map(|run| &mut run.clock)
+            }
+            Who::Host(index) => self.hosts[index].running.as_mut().map(|daemon| &mut daemon.clock),
+        };
+        if let Some(clock) = clock {
+            clock.jump(ms);
+            self.note(format!("the clock of {who:?} jumps by {ms} ms"));
+        }
+    }
+
     /// Trouble ends: everything is connected, and everybody comes back.
     pub(crate) fn clear_up(&mut self) {
         self.note("the storm is over");
         self.storm = false;
         self.network.hazards = crate::faults::Hazards::default();
+        self.end_node_trouble();
         let everybody = (0..self.hosts.len()).map(Who::Host);
         let everybody = everybody.chain((0..self.controllers.len()).map(Who::Controller));
         for who in everybody.collect::<Vec<_>>() {

@@ -1,12 +1,12 @@
 //! Everything there is in one run, and how time goes on in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use wattle_agent as agent;
 use wattle_brain as brain;
 use wattle_trust::KeyPair;
-use wattle_types::{LatticeId, PublicKey, Role, nkey};
+use wattle_types::{HostId, LatticeId, PublicKey, Role, nkey};
 
 use crate::agenda::Agenda;
 use crate::controllers::{Controller, Inquiry, Request};
@@ -38,6 +38,9 @@ pub(crate) enum Due {
     Boot(Who),
     Heal(Who),
     CutNoticed(Process),
+    /// A process that was connected to this server goes to another.
+    LeavesNode(Who, usize),
+    NodeBack(usize),
     /// A dead host's beat, by somebody else.
     Forged(usize),
     Weather,
@@ -54,6 +57,8 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) controllers: Vec<Controller>,
     pub(crate) hosts: Vec<Host>,
+    /// Where in `hosts` an identity is, now.
+    pub(crate) host_by_id: BTreeMap<HostId, usize>,
     pub(crate) operator: Operator,
     pub(crate) law: Law,
     pub(crate) trace: Trace,
@@ -68,22 +73,25 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, options: &Options) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let hazards = if options.hazards { Hazards::draw(&mut rng) } else { Hazards::default() };
-        let controllers =
-            options.controllers.unwrap_or_else(|| if rng.u8(..3) == 0 { 1 } else { 2 });
-        let hosts = options.hosts.unwrap_or_else(|| rng.usize(2..=6));
+        // Everything is drawn, also what is given: a run differs from another in little else.
+        let hazards = Hazards::draw(&mut rng, &options.hazards);
+        let drawn = [1, 1, 2, 2, 2, 3][rng.usize(..6)];
+        let controllers = options.controllers.unwrap_or(drawn);
+        let drawn = rng.usize(2..=6);
+        let hosts = options.hosts.unwrap_or(drawn);
         let controllers: Vec<Controller> = (0..controllers).map(Controller::new).collect();
         let mut world = Self {
             // Nothing must depend on the clock beginning at zero.
             now: 1_000,
             agenda: Agenda::default(),
             store: Store::with(options.fault),
+            law: Law::new(&hazards),
             network: Network::new(hazards),
             trusted: controllers.iter().map(Controller::public).collect(),
             controllers,
             hosts: Vec::new(),
-            operator: Operator::default(),
-            law: Law::default(),
+            host_by_id: BTreeMap::new(),
+            operator: Operator::new(hosts, options.wishes),
             trace: Trace::default(),
             fault: options.fault,
             storm: true,
@@ -93,6 +101,7 @@ impl World {
         for index in 0..hosts {
             let host = Host::new(index, world.number(), &mut world.rng);
             world.law.meet(&host);
+            world.host_by_id.insert(host.id, index);
             world.hosts.push(host);
         }
         for index in 0..world.controllers.len() {
@@ -141,6 +150,8 @@ impl World {
             Due::Boot(Who::Host(index)) => self.boot_host(index),
             Due::Heal(who) => self.heal(who),
             Due::CutNoticed(of) => self.notice_cut(of),
+            Due::LeavesNode(who, node) => self.leave_node(who, node),
+            Due::NodeBack(node) => self.node_back(node),
             Due::Forged(index) => self.forge_beat(index),
             Due::Weather => self.weather(),
             Due::Operator => self.operate(),

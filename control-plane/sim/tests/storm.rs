@@ -1,6 +1,8 @@
 //! A hundred storms: in each, every promise is kept. A seed that breaks one becomes a named test.
 
-use wattle_sim::{Options, UNREPAIRED, run};
+use std::collections::BTreeSet;
+
+use wattle_sim::{Hazard, Options, UNREPAIRED, run};
 
 /// In parts, which the test harness runs side by side; each seed still has one thread.
 fn survive(seeds: std::ops::Range<u64>) {
@@ -65,7 +67,7 @@ fn a_deposed_leader_tries_to_write_and_the_store_refuses_it() {
 
 #[test]
 fn without_trouble_one_controller_leads_from_beginning_to_end() {
-    let options = Options { hazards: false, controllers: Some(1), ..Options::default() };
+    let options = Options { hazards: BTreeSet::new(), controllers: Some(1), ..Options::default() };
     for seed in 0..5 {
         let report = run(seed, &options);
         assert_eq!(report.violation, None, "\n{report}");
@@ -78,7 +80,7 @@ fn without_trouble_one_controller_leads_from_beginning_to_end() {
 /// Trouble is what a gap may come from; a change of mind is not.
 #[test]
 fn without_trouble_what_moves_is_served_all_the_time() {
-    let options = Options { hazards: false, controllers: Some(1), ..Options::default() };
+    let options = Options { hazards: BTreeSet::new(), controllers: Some(1), ..Options::default() };
     let (mut moved, mut gaps) = (0, Vec::new());
     for seed in 0..30 {
         let report = run(seed, &options);
@@ -88,4 +90,29 @@ fn without_trouble_what_moves_is_served_all_the_time() {
     }
     assert!(0 < moved, "in thirty runs nothing moved");
     assert_eq!(gaps, [], "of {moved} moves");
+}
+
+/// A server that hangs silences its hosts for three seconds, and nothing is wrong with them.
+#[test]
+fn a_nats_server_that_hangs_moves_nothing() {
+    let options = Options { hazards: [Hazard::NodeHangs].into(), ..Options::default() };
+    let mut elections = 0;
+    for seed in 0..40 {
+        let report = run(seed, &options);
+        assert_eq!(report.violation, None, "\n{report}");
+        elections += report.counts.elections;
+    }
+    assert!(0 < elections, "no server that hung led the stream");
+}
+
+/// Each kind of trouble alone, and all of it: what hides behind another kind shows alone.
+#[test]
+fn each_hazard_alone_breaks_no_promise() {
+    for hazard in Hazard::ALL {
+        let options = Options { hazards: [hazard].into(), ..Options::default() };
+        for seed in 0..3 {
+            let report = run(seed, &options);
+            assert_eq!(report.violation, None, "{hazard:?}\n{report}");
+        }
+    }
 }

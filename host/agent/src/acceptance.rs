@@ -24,6 +24,9 @@ pub(crate) struct Acceptance {
     accepted: Option<Applied>,
     /// Whether the accepted one is really here. Its mark alone may have survived on disk.
     held: bool,
+    /// The last leader's word that was verified. A leader says the same each second, and a
+    /// signature costs more than to see that.
+    word: Option<(Vec<u8>, Epoch)>,
 }
 
 /// An assignment that is to be followed.
@@ -41,7 +44,8 @@ impl Acceptance {
         epoch_max: Epoch,
         accepted: Option<Applied>,
     ) -> Self {
-        Self { lattice, host, controllers, epoch_max, accepted, held: false }
+        let (held, word) = (false, None);
+        Self { lattice, host, controllers, epoch_max, accepted, held, word }
     }
 
     pub(crate) const fn epoch_max(&self) -> Epoch {
@@ -119,18 +123,29 @@ impl Acceptance {
     /// Takes note of the epoch that a leader says, under its signature, to lead.
     /// `true` if it is higher than all before.
     pub(crate) fn hear_leader(&mut self, sealed: &[u8]) -> Result<bool, Refusal> {
+        let known = self.word.as_ref().filter(|(word, _)| word == sealed).map(|(_, epoch)| *epoch);
+        let epoch = match known {
+            Some(epoch) => epoch,
+            None => self.open_word(sealed)?,
+        };
+        let seen = self.epoch_max;
+        if epoch < seen {
+            return Err(Refusal::LowerEpoch { what: LEADER, offered: epoch, seen });
+        }
+        self.epoch_max = epoch;
+        Ok(seen < epoch)
+    }
+
+    /// The epoch of a leader's word that is whole, signed, and of this lattice.
+    fn open_word(&mut self, sealed: &[u8]) -> Result<Epoch, Refusal> {
         let body = self.verified(LEADER, Context::Leader, sealed)?;
         let said =
             Leadership::decode(&body).map_err(|error| Refusal::unreadable(LEADER, &error))?;
         if said.lattice != self.lattice {
             return Err(self.other_lattice(LEADER, said.lattice));
         }
-        let seen = self.epoch_max;
-        if said.epoch < seen {
-            return Err(Refusal::LowerEpoch { what: LEADER, offered: said.epoch, seen });
-        }
-        self.epoch_max = said.epoch;
-        Ok(seen < said.epoch)
+        self.word = Some((sealed.to_vec(), said.epoch));
+        Ok(said.epoch)
     }
 
     /// An assignment that is whole, signed, and for this host; nothing is said of its age.

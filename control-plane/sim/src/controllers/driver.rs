@@ -86,7 +86,7 @@ impl World {
             }
             Effect::Raise(alarm) => {
                 self.note(format!("controller {index} says: {alarm}"));
-                self.law.alarmed(self.now, &alarm);
+                self.alarmed(&alarm);
             }
             Effect::Stopped => self.kill_controller(index, 500..4_000),
         }

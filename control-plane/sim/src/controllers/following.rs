@@ -105,7 +105,12 @@ impl World {
             if self.network.is_cut(process.who) {
                 return;
             }
+            let now = self.now;
             let Some((_, run)) = self.controller_run(process) else { return };
+            if now < run.stalls_until {
+                let until = run.stalls_until;
+                return self.agenda.plan(until, Due::Pump(process));
+            }
             let (position, complete) = (run.position, run.complete);
             let next = self.store.next_after(position).cloned();
             let Some((_, run)) = self.controller_run(process) else { return };

@@ -10,6 +10,7 @@ use super::{Phase, Run};
 use crate::controllers::Wanted;
 use crate::faults::{Fault, happens};
 use crate::network::{Process, Who};
+use crate::properties::Property;
 use crate::store::{Ask, Outcome};
 use crate::world::{Due, World};
 
@@ -47,6 +48,10 @@ impl World {
                 self.later(2..60, Due::Saved(process, Box::new(closure)));
             }
             Effect::Start { run, id, hash, count, .. } => {
+                if daemon.is_hasty(now, &id, hash) {
+                    let message = format!("host {index} tries {id} again without a pause");
+                    return self.law.breaks(Property::Rests, now, message);
+                }
                 let started = Run { id, hash, count, links: None, phase: Phase::Starting };
                 let followed = daemon.followed.clone();
                 daemon.runs.insert(run, started.clone());
@@ -60,6 +65,11 @@ impl World {
                 }
             }
             Effect::Stop { run, .. } => {
+                let leaves = daemon.agent.inventory(daemon.clock_at(now)).draining;
+                if let Some(id) = daemon.ends_early(run).filter(|_| !leaves) {
+                    let message = format!("host {index} ends {id} before its successor serves");
+                    return self.law.breaks(Property::Undisturbed, now, message);
+                }
                 if let Some(run) = daemon.runs.get_mut(&run) {
                     run.phase = Phase::Stopping;
                 }
@@ -116,6 +126,9 @@ impl World {
         let (now, next) = (self.now, body_of(&closure.sealed));
         if let Some((index, daemon)) = self.host_run(process) {
             let before = std::mem::replace(&mut daemon.followed, next.clone());
+            if before != next {
+                daemon.failed.clear();
+            }
             let host = &self.hosts[index];
             let (before, next) = (before.as_ref(), next.as_ref());
             self.law.follows(now, host, before, next, closure.applied);

@@ -6,8 +6,9 @@ use wattle_agent::{Agent, Config, Effect, Event};
 use wattle_trust::signed::{self, Context};
 use wattle_types::{Assignment, Load};
 
-use super::Daemon;
-use crate::faults::{Fault, happens};
+use super::{Daemon, Phase};
+use crate::clock::Clock;
+use crate::faults::{Fault, happens_of};
 use crate::network::{Process, Who};
 use crate::world::{Due, World, lattice};
 
@@ -21,7 +22,7 @@ impl World {
             return;
         }
         let life = self.number();
-        let skew = self.rng.u64(..1_000_000_000);
+        let clock = Clock::new(&mut self.rng, self.network.hazards.clock_drifts);
         let host = &mut self.hosts[index];
         if self.fault == Some(Fault::DiskGoesBack) {
             host.disk = host.backup.clone();
@@ -38,18 +39,19 @@ impl World {
             controllers: self.trusted.clone(),
             grace_ms: GRACE_MS,
         };
-        let clock = wattle_types::Millis(self.now + skew);
-        let (agent, effects) = Agent::start(config, host.disk.clone(), clock);
+        let (agent, effects) = Agent::start(config, host.disk.clone(), clock.at(self.now));
         let followed = host.disk.sealed.as_deref().and_then(body_of);
         host.running = Some(Daemon {
             life,
             agent,
-            skew,
+            clock,
+            booted_at: self.now,
             paused_until: 0,
             asks: BTreeSet::new(),
             tick_at: None,
             followed,
             runs: BTreeMap::new(),
+            failed: BTreeMap::new(),
         });
         self.note(format!("host {index} starts as boot {life}"));
         let process = Process { who: Who::Host(index), life };
@@ -57,6 +59,7 @@ impl World {
         self.plan_tick(process);
         self.later(1..FIRST_BEAT_MS, Due::NextBeat(process));
         self.later(15_000..45_000, Due::NextLook(process));
+        self.network.nodes.join(process.who, &mut self.rng);
         if !self.network.is_cut(process.who) {
             self.later(1..1_000, Due::Agent(process, Event::Connected));
         }
@@ -89,9 +92,15 @@ impl World {
     pub(crate) fn tell_agent(&mut self, process: Process, event: Event) {
         let (now, never_stops) = (self.now, self.fault == Some(Fault::NeverStops));
         let Some((index, daemon)) = self.host_run(process) else { return };
-        let clock = daemon.clock(now);
+        let clock = daemon.clock_at(now);
         match &event {
-            Event::StartFailed { run, .. } => drop(daemon.runs.remove(run)),
+            Event::StartFailed { run, .. } => {
+                // One that was told to stop before has not failed.
+                let failed = daemon.runs.remove(run);
+                if let Some(run) = failed.filter(|run| run.phase == Phase::Starting) {
+                    daemon.failed.insert((run.id, run.hash), clock);
+                }
+            }
             Event::Stopped { run } if !never_stops => drop(daemon.runs.remove(run)),
             _ => {}
         }
@@ -115,9 +124,16 @@ impl World {
 
     fn carry_out_of_agent(&mut self, process: Process, effects: Vec<Effect>) {
         for effect in effects {
-            let matters = matches!(effect, Effect::StoreClosure(_) | Effect::Start { .. });
+            // What is done all the time would otherwise be the only thing at which anybody dies.
+            let matters = !matches!(
+                effect,
+                Effect::Beat(_) | Effect::Announce(_) | Effect::Emit(_) | Effect::Read { .. }
+            );
             let chance = self.network.hazards.crash_at_effect;
-            if matters && happens(&mut self.rng, chance) {
+            if happens_of(&mut self.rng, chance, if matters { 1 } else { 20 }) {
+                if self.rng.bool() {
+                    self.do_for_agent(process, effect);
+                }
                 if let Who::Host(index) = process.who {
                     self.kill_host(index, 200..6_000);
                 }
@@ -132,7 +148,7 @@ impl World {
         let now = self.now;
         let Some((_, daemon)) = self.host_run(process) else { return };
         let Some(due) = daemon.agent.due() else { return };
-        let at = now + due.since(daemon.clock(now)).max(1);
+        let at = now + due.since(daemon.clock_at(now)).max(1);
         if daemon.tick_at.is_none_or(|planned| planned <= now || at < planned) {
             daemon.tick_at = Some(at);
             self.agenda.plan(at, Due::AgentTick(process));
@@ -150,7 +166,8 @@ impl World {
 
     pub(crate) fn beat(&mut self, process: Process) {
         let Some((index, _)) = self.host_run(process) else { return };
-        let (server, period_ms) = (self.hosts[index].server.clone(), self.hosts[index].beat_ms);
+        let (server, period_ms) =
+            (format!("nats-{}", self.network.nodes.of(process.who)), self.hosts[index].beat_ms);
         self.tell_agent(process, Event::BeatDue { period_ms, load: Load::default(), server });
         let ms = u64::from(period_ms);
         self.later(ms * 9 / 10..ms * 11 / 10, Due::NextBeat(process));

@@ -32,6 +32,10 @@ impl Law {
         if let Err(message) = self.check_lease(writer, &lease, messages.len()) {
             return self.breaks(Property::Fenced, now, message);
         }
+        if self.calm && self.leaders_max < self.counts.leaders {
+            let message = format!("boot {writer} takes over from a leader that is well");
+            return self.breaks(Property::Undisturbed, now, message);
+        }
         let (mut told, mut before) = (BTreeSet::new(), Before::new());
         for fact in facts {
             let verdict = match &fact {
@@ -65,7 +69,7 @@ impl Law {
         if let Err((property, message)) = self.check_state(now, writer, &told, &before) {
             self.breaks(property, now, message);
         }
-        self.count_moves(&told, &before, hosts);
+        self.count_moves(now, &told, &before, hosts);
     }
 
     fn check_lease(&mut self, writer: u64, lease: &Lease, messages: usize) -> Result<(), String> {

@@ -60,7 +60,13 @@ impl Law {
     }
 
     /// Counts what the batch ends where it serves, and whether that leaves a gap.
-    pub(super) fn count_moves(&mut self, told: &BTreeSet<HostId>, before: &Before, hosts: &[Host]) {
+    pub(super) fn count_moves(
+        &mut self,
+        now: u64,
+        told: &BTreeSet<HostId>,
+        before: &Before,
+        hosts: &[Host],
+    ) {
         let (desired, mut moved, mut gaps) = (self.known.desired(), 0, 0);
         let serving: BTreeSet<(HostId, &ActorId)> =
             hosts.iter().flat_map(|host| host.serving().map(|id| (host.id, id))).collect();
@@ -90,6 +96,10 @@ impl Law {
         }
         self.counts.moved += moved;
         self.counts.gaps += gaps;
+        if self.calm && 0 < gaps {
+            let message = "something ends where it serves, and serves nowhere else";
+            self.breaks(Property::Undisturbed, now, message);
+        }
     }
 
     fn is_told(&self, host: &HostId, id: &ActorId) -> bool {

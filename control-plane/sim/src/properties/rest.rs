@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wattle_planner::{About, HostStatus, HostView, Observed, Placed, check, plan};
-use wattle_types::{ActorId, Assignment, Digest};
+use wattle_planner::{About, HostStatus, HostView, Observed, Placed, What, check, plan};
+use wattle_types::{ActorId, Assignment, Digest, Labels, ScalerKind};
 
 use crate::hosts::{Daemon, Host, Phase};
 use crate::world::World;
@@ -14,15 +14,24 @@ impl World {
         self.no_leader()
             .or_else(|| self.hosts.iter().find_map(|host| self.unlike_assignment(host)))
             .or_else(|| self.unlike_plan())
+            .or_else(|| self.unlike_desired())
             .or_else(|| self.law.known.unlinked())
             .or_else(|| self.hosts.iter().find_map(|host| self.unlike_links(host)))
+    }
+
+    /// The controller that decides now.
+    pub(crate) fn leading(&self) -> Option<usize> {
+        self.controllers.iter().position(|controller| {
+            let run = controller.running.as_ref();
+            run.is_some_and(|run| run.brain.is_leading(run.clock_at(self.now)))
+        })
     }
 
     fn no_leader(&self) -> Option<String> {
         let holder = self.law.known.lease.as_ref().filter(|lease| lease.holder.is_some());
         let runs = self.controllers.iter().filter_map(|controller| controller.running.as_ref());
         let leading: Vec<u64> = runs
-            .filter(|run| run.brain.is_leading(run.clock(self.now)))
+            .filter(|run| run.brain.is_leading(run.clock_at(self.now)))
             .map(|run| run.life)
             .collect();
         let held_by = holder.map(|lease| lease.boot);
@@ -63,6 +72,53 @@ impl World {
             let (wanted, told) = (plan.target.get(&host.id), &observed[&host.id].assigned);
             (wanted != Some(told))
                 .then(|| format!("host {} was told {told:?}, planned {wanted:?}", host.index))
+        })
+    }
+
+    /// What should run and is not placed though it could be, by counting and not by planning.
+    fn unlike_desired(&self) -> Option<String> {
+        let known = &self.law.known;
+        let told = |host: &Host| known.assignments.get(&host.id).map(|told| &told.entries[..]);
+        let count_on = |host: &Host, id: &ActorId| {
+            let entries = told(host).unwrap_or_default().iter();
+            entries.filter(|entry| entry.id == *id).map(|entry| entry.count).sum::<u32>()
+        };
+        let running: Vec<&Host> = self.hosts.iter().filter(|host| host.running.is_some()).collect();
+        let with_room: Vec<&Host> = running
+            .iter()
+            .filter(|host| {
+                let entries = told(host).unwrap_or_default().iter();
+                entries.map(|entry| entry.count).sum::<u32>() < host.capacity
+            })
+            .copied()
+            .collect();
+        known.desired().actors.iter().find_map(|(id, wanted)| {
+            let What::Run(_) = wanted.what else { return None };
+            let (scaler, nothing) = (&wanted.scaler, Labels::new());
+            let spreads = scaler.spread.iter().map(|spread| &spread.requirements);
+            let spreads: Vec<&Labels> = match scaler.spread.is_empty() {
+                true => vec![&nothing],
+                false => spreads.collect(),
+            };
+            let has = |host: &Host, labels: &Labels| {
+                labels.iter().all(|(key, value)| host.labels.get(key) == Some(value))
+            };
+            match scaler.kind {
+                ScalerKind::Spread => {
+                    let placed: u32 = running.iter().map(|host| count_on(host, id)).sum();
+                    // It may be one spread that is short, so each must have had room.
+                    let could = |labels: &&Labels| with_room.iter().any(|host| has(host, labels));
+                    let short = placed < scaler.instances && spreads.iter().all(could);
+                    short.then(|| format!("{id} runs {placed} times, and there is room for more"))
+                }
+                ScalerKind::Daemon => {
+                    let short = with_room.iter().find(|host| {
+                        let fits = spreads.iter().any(|labels| has(host, labels));
+                        fits && count_on(host, id) < scaler.instances
+                    });
+                    short.map(|host| format!("{id} should run on host {}, too", host.index))
+                }
+            }
         })
     }
 

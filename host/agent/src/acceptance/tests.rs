@@ -134,6 +134,9 @@ fn the_highest_epoch_rises_by_whatever_is_signed_and_never_falls() {
     // Also an assignment that is refused for another reason shows that its leader was chosen.
     let old = acceptance.judge(&sealed(&assignment(9, 1, &[("web", 1)])), &running);
     assert_eq!(old.unwrap_err().code(), "WT-HOST-LOWER-GENERATION");
+    // Nor is a word that was believed before believed again.
+    let again = acceptance.hear_leader(&leads(7));
+    assert_eq!(again.unwrap_err().code(), "WT-HOST-LOWER-EPOCH");
     assert_eq!(acceptance.epoch_max(), Epoch(9));
 }
 
