@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 use wattle_tests::{
-    Lattice, Look, Process, Proxy, Shape, binary, controller_arguments, guest, manifest, wait_until,
+    Lattice, Load, Look, Process, Proxy, Shape, binary, controller_arguments, guest, manifest,
+    wait_until,
 };
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -193,4 +194,44 @@ async fn a_leader_that_wakes_late_tries_to_write_and_the_store_refuses_it() {
     .await;
     let (leader, after) = until_led_but_by(&lattice, &[7]).await;
     assert_eq!((leader, after), (0, later), "who was refused leads nobody");
+}
+
+#[tokio::test]
+async fn a_store_that_lost_everything_is_put_back_from_an_export_and_nothing_ends() {
+    let mut lattice = Lattice::start(&[("one", "a")]).await;
+    let image = lattice.signed("hello", &guest("http-hello"));
+    let mut app = manifest("visits", &[("hello", &image, Some("/"))]);
+    lattice.deployed(&mut app, "v1").await;
+    let load = Load::start(lattice.host("one").listener, "/", 2);
+    load.until_answered(20).await;
+    let file = lattice.home().join("story.export");
+    let file = file.to_str().expect("the path of a temporary folder is text").to_owned();
+    let said = lattice.wattle(["controller", "export", "-o", &file]).await.fine();
+    assert!(said.contains("values kept by controller-0"), "{said}");
+
+    lattice.nats.nodes[0].restart_empty();
+    let reports = wait_until("the controller leads and says what was lost", WITHIN, async || {
+        let reports = reports(&lattice).await;
+        let lost = reports.iter().any(|report| {
+            report["leads"] == true && report["alarms"].to_string().contains("visits")
+        });
+        Look::some(lost.then(|| reports.clone()), || format!("{reports:?}; {}", lattice.logs()))
+    })
+    .await;
+    assert!(reports[0]["alarms"].to_string().contains("state lost"), "{reports:?}");
+    app["metadata"]["annotations"]["version"] = "v2".into();
+    let refused = lattice.deploy(&app).await.complaint();
+    assert!(refused.contains("wattle controller restore"), "{refused}");
+
+    let said = lattice.wattle(["controller", "restore", &file]).await.fine();
+    assert!(said.contains("values put back"), "{said}");
+    lattice.until_status("visits", "deployed").await;
+    let again = lattice.wattle(["controller", "restore", &file]).await.fine();
+    assert!(again.starts_with("0 values put back"), "{again}");
+    lattice.deployed(&mut app, "v2").await;
+    load.until_answered(20).await;
+    let lost = load.lost().await;
+    assert!(lost.is_empty(), "it never ceased to serve: {lost:?}");
+    let nothing = lattice.wattle(["controller", "restore", "nowhere.export"]).await.complaint();
+    assert!(nothing.contains("nowhere.export"), "{nothing}");
 }

@@ -1,5 +1,7 @@
 //! `wattle controller`: decides what runs where in one lattice; and how those that do are.
 
+#[cfg(feature = "operate")]
+mod archive;
 mod run;
 #[cfg(feature = "operate")]
 mod status;
@@ -22,6 +24,7 @@ pub(crate) use run::local_config;
   wattle controller --nats-url nats://n1:4222,nats://n2:4222,nats://n3:4222 --replicas 3
   wattle controller status               who leads, and whether the store takes writes
   wattle controller step-down            let another one lead
+  wattle controller export -o FILE       what people wrote; restore FILE puts it back
 
 Several may run; one leads. Hosts must trust its key (wattle trust init --controller), and if
 each has a key of its own, give them all the hosts' trust file with --trust."
@@ -39,6 +42,8 @@ pub(crate) struct Args {
 enum Command {
     Status(status::Args),
     StepDown(step_down::Args),
+    Export(archive::ExportArgs),
+    Restore(archive::RestoreArgs),
 }
 
 impl Args {
@@ -56,6 +61,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     match args.command {
         Some(Command::Status(args)) => return status::run(args).await,
         Some(Command::StepDown(args)) => return step_down::run(args).await,
+        Some(Command::Export(args)) => return archive::export(args).await,
+        Some(Command::Restore(args)) => return archive::restore(args).await,
         None => {}
     }
     run::run(args.run).await?;

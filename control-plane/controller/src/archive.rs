@@ -73,7 +73,7 @@ struct Contents {
 impl Archive {
     /// Opens the export of one lattice, and reads it.
     pub(crate) fn open(dir: &Path, lattice: &LatticeId) -> Result<(Self, Vec<Kept>), ArchiveError> {
-        let path = dir.join(format!("{lattice}.export"));
+        let path = path(dir, lattice);
         let opened = |source| ArchiveError::Open { path: path.clone(), source };
         let written = |source| ArchiveError::Write { path: path.clone(), source };
         std::fs::create_dir_all(dir).map_err(opened)?;
@@ -82,7 +82,10 @@ impl Archive {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(opened(error)),
         };
-        let contents = read(&bytes, lattice, &path)?;
+        let (found, contents) = read(&bytes, &path)?;
+        if let Some(found) = found.filter(|found| found != lattice) {
+            return Err(ArchiveError::OtherLattice { path, found });
+        }
         let kept: Vec<Kept> = contents.newest.values().cloned().collect();
         if 0 < contents.rotten {
             warn!(path = %path.display(), frames = contents.rotten, "the export is damaged");
@@ -117,6 +120,34 @@ impl Archive {
     }
 }
 
+/// What an export holds, and of which lattice, without changing it. Blocks.
+///
+/// # Errors
+///
+/// See [`ArchiveError`]; also one that has not a single whole frame is none.
+pub fn read_export(path: &Path) -> Result<(LatticeId, Vec<Kept>), ArchiveError> {
+    let opened = |source| ArchiveError::Open { path: path.to_owned(), source };
+    let bytes = std::fs::read(path).map_err(opened)?;
+    let (lattice, contents) = read(&bytes, path)?;
+    let lattice = lattice.ok_or_else(|| ArchiveError::Foreign { path: path.to_owned() })?;
+    Ok((lattice, contents.newest.into_values().collect()))
+}
+
+/// Writes an export, over what is there. Blocks until it is on disk.
+///
+/// # Errors
+///
+/// See [`ArchiveError`].
+pub fn write_export(path: &Path, lattice: &LatticeId, kept: &[Kept]) -> Result<(), ArchiveError> {
+    let written = |source| ArchiveError::Write { path: path.to_owned(), source };
+    replace(path, lattice, kept).map(drop).map_err(written)
+}
+
+/// The file of a lattice in a folder.
+pub(crate) fn path(dir: &Path, lattice: &LatticeId) -> PathBuf {
+    dir.join(format!("{lattice}.export"))
+}
+
 /// Whether two entries of a key say the same.
 fn digest(kept: &Kept) -> Digest {
     match &kept.bytes {
@@ -144,27 +175,24 @@ fn replace(path: &Path, lattice: &LatticeId, kept: &[Kept]) -> io::Result<u64> {
     file.write_all(&bytes)?;
     file.sync_all()?;
     std::fs::rename(&new, path)?;
-    if let Some(dir) = path.parent() {
-        File::open(dir)?.sync_all()?;
-    }
+    // A name alone is in the folder we are in.
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir)?.sync_all()?;
     Ok(bytes.len() as u64)
 }
 
-fn read(bytes: &[u8], lattice: &LatticeId, path: &Path) -> Result<Contents, ArchiveError> {
+/// The lattice that the first frame names, if there is one, and what follows it.
+fn read(bytes: &[u8], path: &Path) -> Result<(Option<LatticeId>, Contents), ArchiveError> {
     let (mut newest, mut frames, mut rotten) = (BTreeMap::new(), 0, 0);
     let Some((first, mut at)) = next(bytes, 0) else {
         // Not even its first frame was written, or it is something else altogether.
         return match bytes.len() <= HEADER_LEN + Body::HEAD_LEN_MAX {
-            true => Ok(Contents { newest, frames, rotten, len: 0 }),
+            true => Ok((None, Contents { newest, frames, rotten, len: 0 })),
             false => Err(ArchiveError::Foreign { path: path.to_owned() }),
         };
     };
     let head = first.and_then(|body| stored::decode::<Head>("an export", body).ok());
     let head = head.ok_or_else(|| ArchiveError::Foreign { path: path.to_owned() })?;
-    if head.lattice != *lattice {
-        let found = head.lattice;
-        return Err(ArchiveError::OtherLattice { path: path.to_owned(), found });
-    }
     while let Some((body, end)) = next(bytes, at) {
         let entry = body.and_then(|body| stored::decode::<Body>("an entry", body).ok());
         let kept = entry.and_then(|entry| {
@@ -182,7 +210,7 @@ fn read(bytes: &[u8], lattice: &LatticeId, path: &Path) -> Result<Contents, Arch
         }
         at = end;
     }
-    Ok(Contents { newest, frames, rotten, len: at })
+    Ok((Some(head.lattice), Contents { newest, frames, rotten, len: at }))
 }
 
 impl Body {

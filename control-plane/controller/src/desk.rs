@@ -1,17 +1,28 @@
-//! What a person asks of one controller, whether it leads or not: how it is, and to let another
-//! lead. `docs/protocol/controllers.md` has the messages.
+//! What a person asks of one controller, whether it leads or not: how it is, what it keeps, to let
+//! another lead, and to put back what was lost. `docs/protocol/controllers.md` has the messages.
+
+use std::ops::Bound;
+use std::path::Path;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tracing::warn;
+use wattle_brain::Kept;
 use wattle_brain::apps::{Answer, Command};
 use wattle_brain::report::Report;
 use wattle_lattice::subject::ControllerOp;
 use wattle_lattice::{Connection, Message, Pattern, PublishError, ReplyTo, Subject};
-use wattle_tasks::Tasks;
-use wattle_types::{AlarmReport, ControllerAnswer, ControllerReport, Token, stored};
+use wattle_tasks::{Chain, Tasks};
+use wattle_types::{
+    AlarmReport, ControllerAnswer, ControllerReport, ExportEntry, ExportPage, ExportRequest,
+    LatticeId, RestoreAnswer, RestoreRequest, Token, stored,
+};
 
+use crate::archive;
 use crate::mind::Letter;
+
+/// Values of one page together, as long as there is more than one.
+const PAGE_BYTES_MAX: usize = 256 << 10;
 
 /// One question to this controller.
 #[derive(Debug)]
@@ -24,6 +35,8 @@ pub(crate) struct Question {
 pub(crate) enum What {
     /// Answered at once, from what is known.
     Report,
+    /// A page of what is on disk.
+    Export(ExportRequest),
     /// Answered when it was decided.
     Command(Command),
     /// Not of this version.
@@ -59,10 +72,58 @@ fn read(message: Message) -> Option<Question> {
     let reply = message.reply?;
     let what = match message.subject {
         Subject::AskControllers => What::Report,
-        Subject::Controller { op: ControllerOp::StepDown, .. } => What::Command(Command::StepDown),
+        Subject::Controller { op, .. } => asked_of(op, &message.payload).unwrap_or(What::Unknown),
         _ => What::Unknown,
     };
     Some(Question { what, reply })
+}
+
+/// None if it cannot be read.
+fn asked_of(op: ControllerOp, payload: &[u8]) -> Option<What> {
+    match op {
+        ControllerOp::StepDown => Some(What::Command(Command::StepDown)),
+        ControllerOp::Export => stored::decode("which page", payload).ok().map(What::Export),
+        ControllerOp::Restore => {
+            let asked: RestoreRequest = stored::decode("what to restore", payload).ok()?;
+            let RestoreRequest { lattice, entries, force, .. } = asked;
+            let entries = entries.into_iter().filter_map(kept).collect();
+            Some(What::Command(Command::Restore { lattice, entries, force }))
+        }
+        ControllerOp::App => None,
+    }
+}
+
+/// None for a key of a later version.
+pub fn kept(entry: ExportEntry) -> Option<Kept> {
+    Some(Kept { key: entry.key.parse().ok()?, seq: entry.seq, bytes: entry.bytes })
+}
+
+pub fn entry(kept: Kept) -> ExportEntry {
+    ExportEntry { key: kept.key.to_string(), seq: kept.seq, bytes: kept.bytes }
+}
+
+/// A page of the export in this folder. Blocks.
+pub(crate) fn page(dir: &Path, lattice: &LatticeId, asked: &ExportRequest) -> Bytes {
+    let kept = match archive::read_export(&archive::path(dir, lattice)) {
+        Ok((_, kept)) => kept,
+        Err(error) => {
+            warn!(error = %Chain(&error), "the export could not be read");
+            let message = format!("the export could not be read: {}", Chain(&error));
+            return stored::encode(&ControllerAnswer::new(false, message)).into();
+        }
+    };
+    let all = kept.into_iter().map(entry).map(|entry| (entry.key.clone(), entry));
+    let all: std::collections::BTreeMap<String, ExportEntry> = all.collect();
+    let from = asked.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+    let mut bytes = 0;
+    let mut rest = all.range::<str, _>((from, Bound::Unbounded)).peekable();
+    let mut entries = Vec::new();
+    while let Some((_, entry)) = rest.next_if(|_| entries.is_empty() || bytes < PAGE_BYTES_MAX) {
+        bytes += entry.bytes.as_ref().map_or(0, Vec::len);
+        entries.push(entry.clone());
+    }
+    let (more, lattice) = (rest.peek().is_some(), lattice.clone());
+    stored::encode(&ExportPage { v: stored::VERSION, lattice, entries, more }).into()
 }
 
 pub(crate) fn report(report: Report) -> Bytes {
@@ -91,6 +152,11 @@ pub(crate) fn report(report: Report) -> Bytes {
 
 /// What was decided, in words.
 pub(crate) fn words(answer: Answer) -> Bytes {
+    if let Answer::Restored { stored, passed_over, refused } = answer {
+        let (v, done, message) = (stored::VERSION, true, String::new());
+        let answer = RestoreAnswer { v, done, message, stored, passed_over, refused };
+        return stored::encode(&answer).into();
+    }
     let (done, message) = match answer {
         Answer::SteppedDown { epoch } => (true, format!("gave the lease back (epoch {epoch})")),
         Answer::NotFound(message)

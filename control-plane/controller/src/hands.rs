@@ -15,11 +15,12 @@ use wattle_lattice::subject::{AppSubject, HostOp};
 use wattle_lattice::{Connection, ReplyTo, RequestError, Subject, wire};
 use wattle_tasks::{Chain, Tasks};
 use wattle_trust::signed::{self, Context};
-use wattle_types::{Epoch, HostId, Inventory, Key, Leadership};
+use wattle_types::{Epoch, ExportRequest, HostId, Inventory, Key, Leadership};
 
 use crate::api::Door;
 use crate::archive::Keeper;
 use crate::config::ControllerConfig;
+use crate::desk;
 use crate::memory::Memory;
 use crate::mind::Letter;
 
@@ -79,6 +80,20 @@ impl Hands {
     pub(crate) fn respond(&self, to: &ReplyTo, payload: Bytes) {
         let (connection, to) = (self.connection.clone(), to.clone());
         self.begin("respond", async move {
+            if let Err(error) = connection.respond(&to, payload).await {
+                debug!(error = %Chain(&error), "an answer was not sent");
+            }
+        });
+    }
+
+    /// Answers with a page of what is on disk.
+    pub(crate) fn export(&self, to: ReplyTo, page: ExportRequest) {
+        let (connection, config) = (self.connection.clone(), self.config.clone());
+        self.begin("export", async move {
+            let read = tokio::task::spawn_blocking(move || {
+                desk::page(&config.data_dir, &config.lattice, &page)
+            });
+            let Ok(payload) = read.await else { return };
             if let Err(error) = connection.respond(&to, payload).await {
                 debug!(error = %Chain(&error), "an answer was not sent");
             }

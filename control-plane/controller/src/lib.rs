@@ -21,6 +21,7 @@ mod memory;
 mod mind;
 mod run;
 
-pub use archive::ArchiveError;
+pub use archive::{ArchiveError, read_export, write_export};
 pub use config::ControllerConfig;
+pub use desk::{entry, kept};
 pub use run::{RunError, run};

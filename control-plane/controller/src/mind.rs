@@ -107,6 +107,7 @@ impl Mind {
                     let report = self.brain.report(self.now());
                     self.hands.respond(&reply, desk::report(report));
                 }
+                What::Export(page) => self.hands.export(reply, page),
                 What::Command(command) => self.request(command, Words::Desk, reply).await,
                 What::Unknown => self.hands.respond(&reply, desk::unknown()),
             },

@@ -108,17 +108,20 @@ pub enum ControllerOp {
     App,
     /// Let another lead.
     StepDown,
-    /// Write back what the store has lost: a `wattle_types::RestoreRequest`.
+    /// A page of what it keeps on its disk: a `wattle_types::ExportRequest` and `ExportPage`.
+    Export,
+    /// Write back what the store has lost: a `wattle_types::RestoreRequest` and `RestoreAnswer`.
     Restore,
 }
 
 impl ControllerOp {
-    pub const ALL: [Self; 3] = [Self::App, Self::StepDown, Self::Restore];
+    pub const ALL: [Self; 4] = [Self::App, Self::StepDown, Self::Export, Self::Restore];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::App => "app",
             Self::StepDown => "step-down",
+            Self::Export => "export",
             Self::Restore => "restore",
         }
     }

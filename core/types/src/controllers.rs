@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::stored::VERSION;
-use crate::{Epoch, Token};
+use crate::{Epoch, LatticeId, Token};
 
 /// How one controller is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,4 +75,75 @@ impl ControllerAnswer {
     pub fn new(done: bool, message: impl Into<String>) -> Self {
         Self { v: VERSION, done, message: message.into() }
     }
+}
+
+/// A value of the control stream, as an export has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportEntry {
+    /// As [`Key`](crate::Key) is written; text, because a newer version may know more.
+    pub key: String,
+    /// The sequence it had.
+    pub seq: u64,
+    /// Without its signature; none when it was deleted.
+    #[serde(with = "serde_bytes")]
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// Asks a controller for the next page of its export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportRequest {
+    pub v: u8,
+    /// The last key of the page before; none asks for the first page.
+    pub after: Option<String>,
+}
+
+impl ExportRequest {
+    pub const fn new(after: Option<String>) -> Self {
+        Self { v: VERSION, after }
+    }
+}
+
+/// One page of a controller's export, in the order of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportPage {
+    pub v: u8,
+    pub lattice: LatticeId,
+    pub entries: Vec<ExportEntry>,
+    /// Whether another page follows.
+    pub more: bool,
+}
+
+/// Asks the leader to put back what the store has lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreRequest {
+    pub v: u8,
+    /// Of the export: one of another lattice is refused.
+    pub lattice: LatticeId,
+    pub entries: Vec<ExportEntry>,
+    /// Also what is older than what was seen, or another than what is stored.
+    pub force: bool,
+}
+
+impl RestoreRequest {
+    pub const fn new(lattice: LatticeId, entries: Vec<ExportEntry>, force: bool) -> Self {
+        Self { v: VERSION, lattice, entries, force }
+    }
+}
+
+/// What became of a page that was to be put back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreAnswer {
+    pub v: u8,
+    /// Whether it was judged at all; if not, `message` says why, and the rest is not there.
+    pub done: bool,
+    pub message: String,
+    /// Values written.
+    #[serde(default)]
+    pub stored: usize,
+    /// Values that the store has already, or that are nobody's to put back.
+    #[serde(default)]
+    pub passed_over: usize,
+    /// What was not put back though the store lacks it, and why.
+    #[serde(default)]
+    pub refused: Vec<String>,
 }

@@ -41,7 +41,10 @@ pub mod usage;
 pub use app_head::{AppHead, RevisionHead};
 pub use application::{AppComponent, Application, Part, Scaler, ScalerKind, Spread, Unlinked, Why};
 pub use assignment::{Assignment, Entry};
-pub use controllers::{AlarmReport, CanaryReport, ControllerAnswer, ControllerReport, HostCounts};
+pub use controllers::{
+    AlarmReport, CanaryReport, ControllerAnswer, ControllerReport, ExportEntry, ExportPage,
+    ExportRequest, HostCounts, RestoreAnswer, RestoreRequest,
+};
 pub use counter::{Epoch, Generation, Revision};
 pub use digest::Digest;
 pub use fingerprint::Fingerprint;

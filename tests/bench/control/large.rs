@@ -109,7 +109,8 @@ fn processor_ticks(pid: u32) -> Result<f64> {
     let after = stat.rsplit(')').next().unwrap_or_default();
     let fields: Vec<f64> =
         after.split_whitespace().map(|field| field.parse().unwrap_or_default()).collect();
-    Ok(fields.get(11).zip(fields.get(12)).map(|(user, system)| user + system).context("stat")?)
+    let both = fields.get(11).zip(fields.get(12));
+    both.map(|(user, system)| user + system).context("the kernel says what a process used")
 }
 
 /// Who follows the control stream.
