@@ -14,6 +14,8 @@ use anyhow::Result;
 
 #[cfg(feature = "operate")]
 pub(crate) use run::local_config;
+#[cfg(feature = "operate")]
+pub(crate) use status::reports;
 
 /// Keep a lattice's applications running: store manifests, plan, assign.
 #[derive(Debug, clap::Args)]

@@ -12,6 +12,7 @@ use wattle_lattice::{
 };
 use wattle_types::{HostId, Inventory, LatticeId, stored};
 
+use crate::controller;
 use crate::home::{HomeArgs, NATS_URL};
 use crate::local::State;
 
@@ -197,9 +198,10 @@ impl Lattice {
     pub(crate) async fn until_usable(&self) -> Result<()> {
         let usable = async {
             loop {
-                let leads = self.app::<Vec<wadm::Summary>>(AppSubject::List, "").await;
+                let reports = controller::reports(self, Duration::from_millis(100)).await;
+                let leads = reports.is_ok_and(|all| all.iter().any(|report| report.leads));
                 let joined = self.hosts(Duration::from_millis(100)).await;
-                if leads.is_ok() && joined.is_ok_and(|hosts| !hosts.is_empty()) {
+                if leads && joined.is_ok_and(|hosts| !hosts.is_empty()) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;

@@ -112,10 +112,10 @@ impl Lattice {
         lattice
     }
 
-    /// Waits until a controller leads: before that it answers nobody.
+    /// Waits until a controller leads: before that nothing can be changed.
     pub async fn until_led(&self) {
         wait_until("a controller leads", UP_WITHIN, async || {
-            let said = self.wattle(["app", "list"]).await;
+            let said = self.wattle(["controller", "status", "--window", "100"]).await;
             Look::some((said.code == Some(0)).then_some(()), || {
                 format!("{said:?}; {}", self.logs())
             })

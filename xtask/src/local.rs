@@ -150,11 +150,11 @@ impl LocalLattice {
         })
     }
 
-    /// Waits until the controller leads: before that it decides nothing and answers nobody.
+    /// Waits until the controller leads: before that nothing is decided.
     fn until_led(&mut self, interrupt: &Interrupt) -> Result<()> {
         interrupt.wait_for("the controller to lead", UP_WITHIN, || {
             self.fail_if_any_ended()?;
-            Ok(match self.wattle.json(&["app", "list"]) {
+            Ok(match self.wattle.json(&["controller", "status", "--window", "100"]) {
                 Ok(_) => Look::Met(()),
                 Err(error) => Look::NotYet(format!("{error:#}")),
             })

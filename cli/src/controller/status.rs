@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Every controller that answers within `window`, by name.
-pub(super) async fn reports(lattice: &Lattice, window: Duration) -> Result<Vec<ControllerReport>> {
+pub(crate) async fn reports(lattice: &Lattice, window: Duration) -> Result<Vec<ControllerReport>> {
     let asked = &Subject::AskControllers;
     let replies = lattice.connection.gather(asked, Bytes::new(), window, usize::MAX).await?;
     // One of another version may say what this one cannot read; the others are of use all the same.
