@@ -82,6 +82,13 @@ impl Home {
         self.key("compiler", Role::Account)
     }
 
+    /// The key that signs changes of applications on this machine; made when there is none. It says
+    /// who asked; whether they may is decided by NATS.
+    #[cfg(feature = "operate")]
+    pub(crate) fn local_operator(&self) -> Result<KeyPair> {
+        self.key("operator", Role::User)
+    }
+
     fn key(&self, name: &str, role: Role) -> Result<KeyPair> {
         let path = self.dir.join(format!("{name}.nk"));
         if path.exists() {

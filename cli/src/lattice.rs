@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use wattle_lattice::subject::{AppSubject, ControlSubject, HostOp};
 use wattle_lattice::{
-    ConnectConfig, Connection, Credentials, Notice, RequestError, Subject, ctl, wadm,
+    ConnectConfig, Connection, Credentials, Notice, Reply, RequestError, Subject, ctl, wadm,
 };
 use wattle_types::{HostId, Inventory, LatticeId, stored};
 
@@ -40,6 +40,9 @@ const JSON: [(&str, &str); 1] = [(wadm::CONTENT_TYPE, wadm::CONTENT_JSON)];
 
 /// Between two questions to a lattice that nobody leads at the moment.
 const LEADERLESS_PAUSE: Duration = Duration::from_millis(100);
+
+/// In the time that an answer may take.
+const ATTEMPTS: u32 = 4;
 
 /// Until then a lattice that was started has a leader and a host, or never will.
 const USABLE_DEADLINE: Duration = Duration::from_secs(25);
@@ -117,12 +120,30 @@ impl Lattice {
         op: AppSubject,
         body: impl Into<Bytes>,
     ) -> Result<T> {
-        let (subject, body) = (Subject::App(op), body.into());
+        self.app_reply(op, &[], body.into()).await?.read()
+    }
+
+    /// Asks the application API with more headers, and gives what is said beside the answer too.
+    pub(crate) async fn app_reply(
+        &self,
+        op: AppSubject,
+        more: &[(&'static str, &str)],
+        body: Bytes,
+    ) -> Result<AppReply> {
+        let subject = Subject::App(op);
+        let headers = [&JSON[..], more].concat();
         let until = Instant::now() + self.within;
+        let attempt = self.within / ATTEMPTS;
         loop {
-            let asked = self.connection.request_with(&subject, &JSON, body.clone(), self.within);
+            let asked = self.connection.request_with(&subject, &headers, body.clone(), attempt);
             match asked.await {
-                Ok(reply) => return read_app_reply(&reply.payload),
+                Ok(reply) => {
+                    let reply = AppReply::of(reply);
+                    if !reply.again || until <= Instant::now() {
+                        return Ok(reply);
+                    }
+                    tokio::time::sleep(LEADERLESS_PAUSE).await;
+                }
                 // Between two leaders, and just after the start, nobody answers for a moment.
                 Err(RequestError::NoResponders) if Instant::now() < until => {
                     tokio::time::sleep(LEADERLESS_PAUSE).await;
@@ -132,6 +153,8 @@ impl Lattice {
                      `wattle controller`",
                     self.connection.lattice()
                 ),
+                // A controller that hangs still gets its share of what is asked; another one answers.
+                Err(RequestError::TimedOut { .. }) if Instant::now() < until => {}
                 Err(error) => return Err(error).context("the controller did not answer"),
             }
         }
@@ -213,14 +236,48 @@ impl Lattice {
     }
 }
 
-/// The application API answers with the value, or with `{result: "error", message}`.
-fn read_app_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
-    if let Ok(error) = serde_json::from_slice::<wadm::ErrorReply>(payload)
-        && error.result == "error"
-    {
-        bail!("{}", error.message);
+/// An answer of the application API, and what is said beside it.
+#[derive(Debug)]
+pub(crate) struct AppReply {
+    payload: Bytes,
+    /// How many changes the application has of which it was asked.
+    pub(crate) change: Option<u64>,
+    /// The same, if somebody else was first and nothing was changed.
+    pub(crate) conflict: Option<u64>,
+    /// Nothing was changed, and asking again may help.
+    again: bool,
+}
+
+impl AppReply {
+    fn of(reply: Reply) -> Self {
+        let number = |name| reply.headers.get(name)?.parse().ok();
+        Self {
+            change: number(wadm::headers::CHANGE),
+            conflict: number(wadm::headers::CONFLICT),
+            again: reply.headers.get(wadm::headers::AGAIN).is_some(),
+            payload: reply.payload,
+        }
     }
-    serde_json::from_slice(payload).context("the controller's answer is not one of this protocol")
+
+    /// The value in the shape of its operation, or what `{result: "error", message}` says.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        if let Some(message) = self.error() {
+            bail!("{message}");
+        }
+        self.parse()
+    }
+
+    /// The value in the shape of its operation, errors included.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.payload)
+            .context("the controller's answer is not one of this protocol")
+    }
+
+    /// What is wrong, if something is.
+    pub(crate) fn error(&self) -> Option<String> {
+        let error: wadm::ErrorReply = serde_json::from_slice(&self.payload).ok()?;
+        (error.result == "error").then_some(error.message)
+    }
 }
 
 fn read_envelope<T: DeserializeOwned>(payload: &[u8]) -> Result<Option<T>> {

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wattle_lattice::wadm::{Status, StatusType};
 use wattle_types::AppName;
 
-use super::status_of;
+use super::show::status_of;
 use crate::lattice::Lattice;
 
 /// How often the status is asked for: often enough that nobody waits for the asking.

@@ -70,6 +70,24 @@ impl Command {
     pub(crate) const fn is_question(&self) -> bool {
         matches!(self, Self::Get { .. } | Self::List | Self::Versions { .. } | Self::Status { .. })
     }
+
+    /// The application that is asked about or changed; of a manifest it is in the text.
+    pub(crate) const fn app(&self) -> Option<&AppName> {
+        match self {
+            Self::Get { name, .. }
+            | Self::Versions { name }
+            | Self::Deploy { name, .. }
+            | Self::Undeploy { name }
+            | Self::Delete { name, .. }
+            | Self::Status { name } => Some(name),
+            Self::Put { .. } | Self::List | Self::StepDown | Self::Restore { .. } => None,
+        }
+    }
+
+    /// Whether it changes one application, if any.
+    pub(crate) const fn edits_one(&self) -> bool {
+        !matches!(self, Self::Restore { .. } | Self::StepDown)
+    }
 }
 
 /// What somebody had seen of an application when they asked for a change of it: the change is made

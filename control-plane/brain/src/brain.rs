@@ -15,7 +15,7 @@ use crate::apps::Answer;
 use crate::canary::Canary;
 use crate::dice::Dice;
 use crate::effect::{Alarm, Effect, Expect, Kept};
-use crate::event::{Event, LeaseReading, OpId, RequestId};
+use crate::event::{Event, LeaseReading, OpId};
 use crate::fleet::Fleet;
 use crate::journal::{Journal, Purpose};
 use crate::lease::{Identity, Lease, Move, RENEW_MS};
@@ -329,10 +329,6 @@ impl Brain {
             self.commit(now, Purpose::Reconcile, outcome.writes, out);
         }
     }
-}
-
-fn reply(out: &mut Vec<Effect>, request: RequestId, answer: Answer) {
-    out.push(Effect::Reply { request, answer: Box::new(answer) });
 }
 
 /// Whom a driver or a test can ask about.

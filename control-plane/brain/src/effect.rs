@@ -8,6 +8,15 @@ use crate::apps::Answer;
 use crate::event::{OpId, RequestId};
 use crate::marks::Lost;
 
+/// What an answer was given from, for whoever asks on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Of the store: whoever names it when asking again is told nothing older.
+    pub sequence: u64,
+    /// How many changes the application had that was asked about, with the one just made.
+    pub change: Option<u64>,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Read the lease from the stream's leader. Answered by `LeaseRead`.
@@ -72,6 +81,7 @@ pub enum Effect {
     Reply {
         request: RequestId,
         answer: Box<Answer>,
+        seen: Seen,
     },
     /// Something a person should know.
     Raise(Alarm),

@@ -30,6 +30,6 @@ pub mod report;
 mod testing;
 
 pub use brain::{Brain, Config};
-pub use effect::{Alarm, Effect, Expect, Kept, Payload, Write};
+pub use effect::{Alarm, Effect, Expect, Kept, Payload, Seen, Write};
 pub use event::{Content, Event, LeaseReading, OpId, ProbeReply, RequestId, Stamp, Wrote};
 pub use report::Report;

@@ -13,7 +13,7 @@ use crate::lease::{Identity, MIN_VERSION};
 use crate::marks::Marks;
 use crate::{
     Alarm, Brain, Config, Content, Effect, Event, Expect, Kept, LeaseReading, Payload, ProbeReply,
-    RequestId, Stamp, Write, Wrote,
+    RequestId, Seen, Stamp, Write, Wrote,
 };
 
 pub(crate) fn host(index: u8) -> HostId {
@@ -99,6 +99,8 @@ pub(crate) struct World {
     /// What the brain had kept on disk.
     kept: BTreeMap<Key, Kept>,
     requests: u64,
+    /// Beside the last answer.
+    pub(crate) seen: Seen,
 }
 
 pub(crate) struct TestHost {
@@ -147,6 +149,7 @@ impl World {
             wedged: false,
             kept: BTreeMap::new(),
             requests: 0,
+            seen: Seen::default(),
         };
         world.event(Event::Connected);
         world.event(Event::FollowedAll { seq: 0 });
@@ -384,7 +387,8 @@ impl World {
             }
             Effect::AskWhoServes => self.event(Event::ServedByAnother { yes: false }),
             Effect::Serve { yes } => self.served = yes,
-            Effect::Reply { request, answer } => {
+            Effect::Reply { request, answer, seen } => {
+                self.seen = seen;
                 self.answers.insert(request, *answer);
             }
             Effect::Raise(alarm) => self.alarms.push(alarm),

@@ -1,16 +1,21 @@
 //! The application API in the words of wadm 0.21: from messages to commands, and back.
 
+mod edit;
 mod words;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
-use wattle_brain::apps::Command;
+use wattle_brain::Seen;
+use wattle_brain::apps::{Answer, Base, Command};
 use wattle_lattice::subject::AppSubject;
-use wattle_lattice::wadm::{DeleteRequest, DeployRequest, GetRequest};
-use wattle_lattice::{Connection, Message, Pattern, ReplyTo, Subject};
+use wattle_lattice::wadm::{DeleteRequest, DeployRequest, GetRequest, headers};
+use wattle_lattice::{Connection, Headers, Message, Pattern, ReplyTo, Subject};
 use wattle_tasks::{Chain, Tasks, TraceContext};
+use wattle_types::{AuthorKey, LatticeId, Token};
 
 use crate::mind::Letter;
 
@@ -23,6 +28,10 @@ pub(crate) struct Asked {
     pub(crate) reply: ReplyTo,
     /// What it asks, or why that cannot be read.
     pub(crate) command: Result<Command, String>,
+    /// Whose signature it has; none without one.
+    pub(crate) by: Option<AuthorKey>,
+    /// What its author had seen.
+    pub(crate) base: Option<Base>,
     pub(crate) trace: TraceContext,
 }
 
@@ -61,7 +70,7 @@ async fn hear(connection: &Connection, mailbox: &mpsc::Sender<Letter>) {
         }
     };
     while let Some(message) = requests.next().await {
-        let Some(asked) = read(message) else { continue };
+        let Some(asked) = read(message, connection.lattice()) else { continue };
         if let Err(full) = mailbox.try_send(Letter::Asked(asked))
             && let Letter::Asked(asked) = full.into_inner()
         {
@@ -73,11 +82,50 @@ async fn hear(connection: &Connection, mailbox: &mpsc::Sender<Letter>) {
 }
 
 /// A request, unless nobody waits for its answer.
-fn read(message: Message) -> Option<Asked> {
+fn read(message: Message, lattice: &LatticeId) -> Option<Asked> {
     let trace = message.trace();
     let Subject::App(op) = message.subject else { return None };
-    let command = command(&op, &message.payload);
-    Some(Asked { op, reply: message.reply?, command, trace })
+    let mut command = command(&op, &message.payload);
+    let (by, base) =
+        signature(&op, lattice, &message.headers, &message.payload).unwrap_or_else(|why| {
+            command = Err(why);
+            (None, None)
+        });
+    Some(Asked { op, reply: message.reply?, command, by, base, trace })
+}
+
+/// Who signed it, and what they had seen; nobody did if it has no signature.
+fn signature(
+    op: &AppSubject,
+    lattice: &LatticeId,
+    headers: &Headers,
+    payload: &[u8],
+) -> Result<(Option<AuthorKey>, Option<Base>), String> {
+    let Some(header) = headers.get(headers::EDIT) else { return Ok((None, None)) };
+    let (by, base) = edit::author(header, lattice, op, payload, unix_ms())
+        .map_err(|error| Chain(&error).to_string())?;
+    Ok((Some(by), base.map(Base::Change)))
+}
+
+/// The time of day, for what people sign and read.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What is said beside the words of wadm.
+pub(crate) fn beside(answer: &Answer, seen: Seen, name: &Token) -> Vec<(&'static str, String)> {
+    let mut said = vec![
+        (headers::CONTROLLER, name.to_string()),
+        (headers::SEQUENCE, seen.sequence.to_string()),
+    ];
+    said.extend(seen.change.map(|change| (headers::CHANGE, change.to_string())));
+    match answer {
+        Answer::Conflict { change, .. } => said.push((headers::CONFLICT, change.to_string())),
+        Answer::Unavailable(_) => said.push((headers::AGAIN, "true".to_owned())),
+        _ => {}
+    }
+    said
 }
 
 fn command(op: &AppSubject, payload: &[u8]) -> Result<Command, String> {

@@ -78,9 +78,18 @@ impl Hands {
     }
 
     pub(crate) fn respond(&self, to: &ReplyTo, payload: Bytes) {
+        self.respond_with(to, Vec::new(), payload);
+    }
+
+    pub(crate) fn respond_with(
+        &self,
+        to: &ReplyTo,
+        beside: Vec<(&'static str, String)>,
+        payload: Bytes,
+    ) {
         let (connection, to) = (self.connection.clone(), to.clone());
         self.begin("respond", async move {
-            if let Err(error) = connection.respond(&to, payload).await {
+            if let Err(error) = connection.respond_with(&to, &beside, payload).await {
                 debug!(error = %Chain(&error), "an answer was not sent");
             }
         });

@@ -1,17 +1,17 @@
 //! The task that owns the brain: takes letters, hands out effects.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span, warn};
-use wattle_brain::apps::Command;
+use wattle_brain::apps::{Base, Command};
 use wattle_brain::{Brain, Effect, Event, RequestId, Stamp};
 use wattle_lattice::ReplyTo;
 use wattle_lattice::subject::AppSubject;
-use wattle_types::Millis;
+use wattle_types::{AuthorKey, Millis};
 
 use crate::api::{self, Asked};
 use crate::desk::{self, Question, What};
@@ -108,7 +108,9 @@ impl Mind {
                     self.hands.respond(&reply, desk::report(report));
                 }
                 What::Export(page) => self.hands.export(reply, page),
-                What::Command(command) => self.request(command, Words::Desk, reply).await,
+                What::Command(command) => {
+                    self.request(command, (None, None), Words::Desk, reply).await;
+                }
                 What::Unknown => self.hands.respond(&reply, desk::unknown()),
             },
         }
@@ -120,16 +122,25 @@ impl Mind {
         match asked.command {
             Err(message) => self.hands.respond(&asked.reply, api::refused(&asked.op, message)),
             Ok(command) => {
-                self.request(command, Words::App(asked.op), asked.reply).instrument(span).await;
+                let signed = (asked.by, asked.base);
+                self.request(command, signed, Words::App(asked.op), asked.reply)
+                    .instrument(span)
+                    .await;
             }
         }
     }
 
-    async fn request(&mut self, command: Command, words: Words, reply: ReplyTo) {
+    async fn request(
+        &mut self,
+        command: Command,
+        (by, base): (Option<AuthorKey>, Option<Base>),
+        words: Words,
+        reply: ReplyTo,
+    ) {
         self.last_request += 1;
         let request = RequestId(self.last_request);
         self.waiting.insert(request, (words, reply));
-        self.step(Event::Requested { request, command, base: None, at: stamp() }).await;
+        self.step(Event::Requested { request, command, base, at: stamp(by) }).await;
     }
 
     fn now(&self) -> Millis {
@@ -139,14 +150,17 @@ impl Mind {
     async fn step(&mut self, event: Event) {
         for effect in self.brain.step(self.now(), event) {
             match effect {
-                Effect::Reply { request, answer } => {
+                Effect::Reply { request, answer, seen } => {
                     // Answered once; a second answer would have nobody to go to.
                     if let Some((words, reply)) = self.waiting.remove(&request) {
-                        let payload = match words {
-                            Words::App(op) => api::words(&op, *answer),
-                            Words::Desk => desk::words(*answer),
+                        let (beside, payload) = match words {
+                            Words::App(op) => {
+                                let name = &self.hands.config.name;
+                                (api::beside(&answer, seen, name), api::words(&op, *answer))
+                            }
+                            Words::Desk => (Vec::new(), desk::words(*answer)),
                         };
-                        self.hands.respond(&reply, payload);
+                        self.hands.respond_with(&reply, beside, payload);
                     }
                 }
                 Effect::Stopped => self.stopped = true,
@@ -156,8 +170,6 @@ impl Mind {
     }
 }
 
-fn stamp() -> Stamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    Stamp { unix_ms, random: fastrand::u128(..), by: None }
+fn stamp(by: Option<AuthorKey>) -> Stamp {
+    Stamp { unix_ms: api::unix_ms(), random: fastrand::u128(..), by }
 }

@@ -221,6 +221,20 @@ impl Connection {
         self.publish_raw(to.clone().into_subject(), None, headers::outgoing(), payload).await
     }
 
+    /// As [`Connection::respond`], with headers.
+    pub async fn respond_with(
+        &self,
+        to: &ReplyTo,
+        extra: &[(&'static str, String)],
+        payload: Bytes,
+    ) -> Result<(), PublishError> {
+        let mut headers = headers::outgoing();
+        for (name, value) in extra {
+            headers.insert(*name, value.as_str());
+        }
+        self.publish_raw(to.clone().into_subject(), None, headers, payload).await
+    }
+
     /// Waits until the server has taken everything said so far, subscriptions included.
     pub async fn flush(&self, within: Duration) -> Result<(), RequestError> {
         let pending = self.inner.replies.expect_one();

@@ -32,8 +32,8 @@ pub mod wadm;
 pub mod wire;
 
 pub use connection::{
-    ConnectConfig, ConnectError, Connection, ConnectionState, Credentials, Message, Notice,
-    PublishError, Reply, RequestError, Subscription,
+    ConnectConfig, ConnectError, Connection, ConnectionState, Credentials, Headers, Message,
+    Notice, PublishError, Reply, RequestError, Subscription,
 };
 pub use data::DataStore;
 pub use exchange::{Accepted, Answering, Content, Exchanged, Refused, StreamFault};

@@ -3,6 +3,8 @@
 //! What wash 0.43 sends and expects, checked against recordings. A manifest travels as the text
 //! or JSON it was written in; reading it is `wattle_types::manifest`'s work.
 
+pub mod headers;
+
 use serde::{Deserialize, Serialize};
 
 /// No manifest is longer.

@@ -1,4 +1,5 @@
-//! Messages signed by one of us for another: assignments, the leader's word, heads of applications.
+//! Messages signed by one of us for another: assignments, the leader's word, heads of applications,
+//! changes that people ask for.
 //!
 //! **Form.** MessagePack map `{v: 1, key, alg: "ed25519", sig, body}`: `key` the signer's public
 //! key as text, `sig` 64 bytes, `body` any bytes. **Covered**: the context's name, a zero byte,
@@ -34,10 +35,13 @@ pub enum Context {
     Artifact,
     /// Controller to controllers: the revisions of an application, and which of them should run.
     Head,
+    /// A person to controllers: a change of an application that they ask for.
+    Edit,
 }
 
 impl Context {
-    pub const ALL: [Self; 4] = [Self::Assignment, Self::Leader, Self::Artifact, Self::Head];
+    pub const ALL: [Self; 5] =
+        [Self::Assignment, Self::Leader, Self::Artifact, Self::Head, Self::Edit];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,6 +49,7 @@ impl Context {
             Self::Leader => "wattle-leader-v1",
             Self::Artifact => "wattle-artifact-v1",
             Self::Head => "wattle-head-v1",
+            Self::Edit => "wattle-edit-v1",
         }
     }
 

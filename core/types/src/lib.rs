@@ -8,7 +8,8 @@
 //! [`fingerprint`], [`counter`], [`quantity`]); what a person writes ([`manifest`],
 //! [`application`], [`route`]); what a host is told ([`spec`], [`instance`], [`limit`],
 //! [`messaging`], [`assignment`], [`link`], [`owner`], [`lease`]); what a host says ([`host`],
-//! [`serve`], [`usage`]); what a controller says ([`leadership`], [`controllers`]); where all that is stored ([`keys`], [`app_head`]).
+//! [`serve`], [`usage`]); what a controller says ([`leadership`], [`controllers`]), and who asks it to change
+//! something ([`edit`]); where all that is stored ([`keys`], [`app_head`]).
 
 pub mod app_head;
 pub mod application;
@@ -16,6 +17,7 @@ pub mod assignment;
 pub mod controllers;
 pub mod counter;
 pub mod digest;
+pub mod edit;
 pub mod fingerprint;
 pub mod host;
 pub mod instance;
@@ -47,6 +49,7 @@ pub use controllers::{
 };
 pub use counter::{Epoch, Generation, Revision};
 pub use digest::Digest;
+pub use edit::{Edit, EditError};
 pub use fingerprint::Fingerprint;
 pub use host::{ActorReport, ActorState, Applied, Beat, Inventory, Labels, Load};
 pub use instance::{InstancePolicy, Reuse, Span, SpanError};

@@ -2,7 +2,7 @@
 
 use wattle_types::Millis;
 
-use super::{Brain, reply};
+use super::Brain;
 use crate::apps::Answer;
 use crate::effect::{Alarm, Effect};
 use crate::event::{LeaseReading, Wrote};
@@ -90,7 +90,7 @@ impl Brain {
         match purpose {
             Purpose::Request(_) | Purpose::Yield => {
                 if let Some((request, _)) = self.underway.take() {
-                    reply(out, request.id, Answer::Unavailable(self.unreachable()));
+                    self.reply(out, request.id, Answer::Unavailable(self.unreachable()), None);
                 }
             }
             Purpose::Reconcile => self.reconcile.refused(now),

@@ -1,10 +1,10 @@
 //! Requests of clients: queued, decided in the order in which they came, answered once.
 
-use wattle_types::Millis;
+use wattle_types::{Key, Millis};
 
-use super::{Brain, Stopping, reply};
+use super::{Brain, Stopping};
 use crate::apps::{self, Answer, Base, Command, Decision, View};
-use crate::effect::{Effect, Expect};
+use crate::effect::{Effect, Expect, Seen, Write};
 use crate::event::{RequestId, Stamp};
 use crate::journal::Purpose;
 
@@ -25,6 +25,8 @@ pub(super) struct Request {
     pub(super) stamp: Stamp,
     pub(super) came_at: Millis,
     pub(super) tries: u32,
+    /// How many changes the application has once the batch under way is stored.
+    pub(super) change: Option<u64>,
 }
 
 impl Brain {
@@ -45,7 +47,7 @@ impl Brain {
             None
         };
         match refusal {
-            Some(text) => reply(out, id, Answer::Unavailable(text.to_owned())),
+            Some(text) => self.reply(out, id, Answer::Unavailable(text.to_owned()), None),
             None => {
                 self.requests.push_back(Request {
                     id,
@@ -54,6 +56,7 @@ impl Brain {
                     stamp,
                     came_at: now,
                     tries: 0,
+                    change: None,
                 });
             }
         }
@@ -77,9 +80,14 @@ impl Brain {
             let decided =
                 apps::decide(&request.command, request.base, request.stamp, own, mirror, &view);
             match decided {
-                Decision::Answer(answer) => reply(out, request.id, answer),
+                Decision::Answer(answer) => {
+                    let change = self.change_seen(&request.command, &answer);
+                    self.reply(out, request.id, answer, change);
+                }
                 Decision::Commit(writes, answer) => {
                     request.tries += 1;
+                    request.change =
+                        request.command.edits_one().then(|| self.change_by(&writes)).flatten();
                     let purpose = Purpose::Request(request.id);
                     self.underway = Some((request, answer));
                     self.commit(now, purpose, writes, out);
@@ -102,7 +110,8 @@ impl Brain {
     pub(super) fn drop_stale(&mut self, now: Millis, out: &mut Vec<Effect>) {
         while self.requests.front().is_some_and(|next| REQUEST_WAIT_MS < now.since(next.came_at)) {
             let Some(request) = self.requests.pop_front() else { return };
-            reply(out, request.id, Answer::Unavailable(self.unreachable()));
+            let answer = Answer::Unavailable(self.unreachable());
+            self.reply(out, request.id, answer, None);
         }
     }
 
@@ -113,7 +122,38 @@ impl Brain {
             self.requests.push_front(request);
         } else {
             let text = "somebody else keeps changing this; nothing was changed, ask again";
-            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+            self.reply(out, request.id, Answer::Unavailable(text.to_owned()), None);
         }
+    }
+
+    /// Answers; `change` is what the application has now of which it was asked.
+    pub(super) fn reply(
+        &self,
+        out: &mut Vec<Effect>,
+        request: RequestId,
+        answer: Answer,
+        change: Option<u64>,
+    ) {
+        let sequence = self.mirror.seen().max(self.mirror.barrier());
+        let seen = Seen { sequence, change };
+        out.push(Effect::Reply { request, answer: Box::new(answer), seen });
+    }
+
+    /// How many changes the application has that was asked about.
+    fn change_seen(&self, command: &Command, answer: &Answer) -> Option<u64> {
+        if let Answer::Conflict { change, .. } = answer {
+            return Some(*change);
+        }
+        Some(self.mirror.heads.get(command.app()?)?.value.as_ref()?.change)
+    }
+
+    /// How many changes the application has once these writes are stored.
+    fn change_by(&self, writes: &[Write]) -> Option<u64> {
+        let name = writes.iter().find_map(|write| match &write.key {
+            Key::App(name) => Some(name),
+            _ => None,
+        })?;
+        let head = self.mirror.heads.get(name).and_then(|at| at.value.as_ref());
+        Some(head.map_or(0, |head| head.change) + 1)
     }
 }

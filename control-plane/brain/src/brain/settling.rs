@@ -4,7 +4,7 @@ use wattle_types::time::Millis;
 use wattle_types::{Epoch, Key};
 
 use super::requests::REQUEST_AGAIN_MS;
-use super::{Brain, Stopping, reply};
+use super::{Brain, Stopping};
 use crate::apps::Answer;
 use crate::effect::{Alarm, Effect};
 use crate::journal::{Purpose, Settled};
@@ -31,7 +31,7 @@ impl Brain {
                 if let Some((request, _)) = self.underway.take() {
                     let text = "this exceeds what the NATS server takes in one message; raise its \
                                 max_payload or make the manifest smaller";
-                    reply(out, request.id, Answer::Refused(text.to_owned()));
+                    self.reply(out, request.id, Answer::Refused(text.to_owned()), None);
                 }
             }
             Some(Settled::TooLarge { .. }) => {
@@ -82,12 +82,12 @@ impl Brain {
             }
             Purpose::Request(_) => {
                 if let Some((request, answer)) = self.underway.take() {
-                    reply(out, request.id, answer);
+                    self.reply(out, request.id, answer, request.change);
                 }
             }
             Purpose::Yield => {
                 if let Some((request, answer)) = self.underway.take() {
-                    reply(out, request.id, answer);
+                    self.reply(out, request.id, answer, request.change);
                 }
                 let epoch = self.lease.epoch();
                 self.lease.yielded(now);
@@ -103,11 +103,11 @@ impl Brain {
             // Another attempt of it may still have arrived before the lease went.
             let text =
                 "this controller no longer leads; whether the change was stored is not known";
-            reply(out, request.id, Answer::Unknown(text.to_owned()));
+            self.reply(out, request.id, Answer::Unknown(text.to_owned()), None);
         }
-        for request in self.requests.drain(..) {
+        for request in std::mem::take(&mut self.requests) {
             let text = "this controller no longer leads; ask again";
-            reply(out, request.id, Answer::Unavailable(text.to_owned()));
+            self.reply(out, request.id, Answer::Unavailable(text.to_owned()), None);
         }
         if *purpose != Purpose::TakeOver {
             out.push(Effect::Raise(Alarm::LeadershipLost { epoch }));

@@ -4,6 +4,7 @@ use wattle_types::Key;
 
 use super::*;
 use crate::apps::Command;
+use crate::event::RequestId;
 use crate::testing::{World, manifest};
 use crate::{Content, Stamp, Wrote};
 

@@ -1,5 +1,6 @@
 //! Controllers against a real nats-server, with hosts on paper.
 
+mod editors;
 mod fake_host;
 mod lattice;
 mod links;

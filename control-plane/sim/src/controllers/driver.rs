@@ -79,7 +79,7 @@ impl World {
                     run.serves = yes;
                 }
             }
-            Effect::Reply { request, answer } => {
+            Effect::Reply { request, answer, .. } => {
                 if let Some(command) = self.operator.answered(request) {
                     self.law.answered(self.now, &command, &answer);
                 }

@@ -25,6 +25,26 @@ fn every_edit_names_the_one_before() {
 }
 
 #[test]
+fn an_answer_says_how_many_changes_there_are_and_how_far_it_goes() {
+    let mut world = World::leading(1);
+    let put = Command::Put { text: manifest("shop", "v1", &[("web", "")]) };
+    let deploy = Command::Deploy { name: name("shop"), version: None };
+    let versions = Command::Get { name: name("shop"), version: None };
+    for (command, change) in [(put, 1), (deploy.clone(), 2), (deploy, 2), (versions, 2)] {
+        world.ask(command.clone());
+        assert_eq!(world.seen.change, Some(change), "{command:?}");
+        let stored = world.store[&Key::App(name("shop"))].0;
+        assert!(stored <= world.seen.sequence, "{command:?}: {:?}", world.seen);
+    }
+    world.ask(Command::Get { name: name("none"), version: None });
+    assert_eq!(world.seen.change, None);
+    // Whoever is told of a conflict is told what there is now.
+    let late = Command::Undeploy { name: name("shop") };
+    world.ask_as(None, Some(Base::Change(1)), late);
+    assert_eq!(world.seen.change, Some(2));
+}
+
+#[test]
 fn a_head_of_before_heads_were_signed_is_read_and_counts_from_its_first_edit() {
     let mut world = World::leading(1);
     world.put(&manifest("shop", "v1", &[("web", "")]));

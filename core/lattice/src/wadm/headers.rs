@@ -1,0 +1,16 @@
+//! What wattle's own clients and controllers say beside the words of wadm, in headers: bodies stay
+//! as every client knows them.
+
+/// Of a request: who asks, and what they had seen, as a `wattle_types::Edit` that is signed; in
+/// base64.
+pub const EDIT: &str = "Wattle-Edit";
+/// Of a reply: how many changes the application has of which it was asked, with the one just made.
+pub const CHANGE: &str = "Wattle-Change";
+/// Of a reply: nothing was changed, since somebody else was first.
+pub const CONFLICT: &str = "Wattle-Conflict";
+/// Of a reply: nothing was changed, and the same request may succeed in a moment.
+pub const AGAIN: &str = "Wattle-Again";
+/// Of a reply: who gave it. Replies of a wadm have none.
+pub const CONTROLLER: &str = "Wattle-Controller";
+/// Of a reply: how far the answer goes in the control stream.
+pub const SEQUENCE: &str = "Wattle-Sequence";
