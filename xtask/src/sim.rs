@@ -14,6 +14,6 @@ pub(crate) struct Options {
 
 pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     let mut cargo = places.cargo();
-    cargo.args(["run", "--profile=sim", "--locked", "--package", "wattle-sim", "--"]);
+    cargo.args(["run", "--release", "--locked", "--package", "wattle-sim", "--"]);
     run::shown(cargo.args(&options.arguments))
 }

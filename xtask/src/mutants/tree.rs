@@ -73,13 +73,13 @@ impl Tree {
         let mut cargo = self.places.cargo();
         cargo
             .current_dir(&self.root)
-            .args(["build", "--quiet", "--profile=sim", "--offline", "--package", "wattle-sim"])
+            .args(["build", "--quiet", "--release", "--offline", "--package", "wattle-sim"])
             .env("CARGO_TARGET_DIR", &self.target)
             // Built thirty times and run for seconds.
             .env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true")
             .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
         run::logged(story, "building", &mut cargo, &self.target.join("build.log"))?;
-        let mut sim = Command::new(self.target.join("sim/wattle-sim"));
+        let mut sim = Command::new(self.target.join("release/wattle-sim"));
         sim.args(["--seeds", &seeds.to_string(), "--as-found", "--output", "json"]);
         // What a mutant says when it panics is part of its result.
         let output = sim.stdin(Stdio::null()).output().context("start wattle-sim")?;
