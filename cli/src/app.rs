@@ -1,25 +1,32 @@
 //! `wattle app`: applications, by the API that wadm's clients use.
 
 mod deploy;
+mod diff;
 mod editor;
+mod history;
+mod lines;
 mod progress;
 mod remove;
 mod seen;
 mod show;
 mod validate;
+mod yaml;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use wattle_types::AppName;
 
-/// Validate, deploy, list, inspect and remove applications.
+/// Validate, deploy, list, inspect, compare, roll back and remove applications.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Validate(validate::ValidateArgs),
     Deploy(deploy::DeployArgs),
     List(show::ListArgs),
     Status(show::StatusArgs),
+    History(history::HistoryArgs),
+    Diff(diff::DiffArgs),
+    Rollback(history::RollbackArgs),
     Undeploy(remove::NameArgs),
     Delete(remove::DeleteArgs),
 }
@@ -30,6 +37,9 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Deploy(args) => return deploy::deploy(args).await,
         Command::List(args) => show::list(args).await?,
         Command::Status(args) => return show::status(args).await,
+        Command::History(args) => history::history(args).await?,
+        Command::Diff(args) => diff::diff(args).await?,
+        Command::Rollback(args) => return history::rollback(args).await,
         Command::Undeploy(args) => remove::undeploy(args).await?,
         Command::Delete(args) => remove::delete(args).await?,
     }

@@ -244,6 +244,8 @@ pub(crate) struct AppReply {
     pub(crate) change: Option<u64>,
     /// The same, if somebody else was first and nothing was changed.
     pub(crate) conflict: Option<u64>,
+    /// There is more, after what this names.
+    pub(crate) next: Option<String>,
     /// Nothing was changed, and asking again may help.
     again: bool,
 }
@@ -254,6 +256,7 @@ impl AppReply {
         Self {
             change: number(wadm::headers::CHANGE),
             conflict: number(wadm::headers::CONFLICT),
+            next: reply.headers.get(wadm::headers::NEXT).map(str::to_owned),
             again: reply.headers.get(wadm::headers::AGAIN).is_some(),
             payload: reply.payload,
         }

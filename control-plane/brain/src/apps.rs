@@ -11,7 +11,9 @@ mod restore;
 mod status;
 mod ulid;
 
-use wattle_types::{AppName, LatticeId, Revision, RevisionHead, stored};
+use std::ops::Bound;
+
+use wattle_types::{AppName, LatticeId, Page, Revision, RevisionHead, stored};
 
 use crate::effect::{Kept, Payload, Write};
 use crate::event::Stamp;
@@ -35,13 +37,21 @@ pub enum Command {
         name: AppName,
         version: Option<String>,
     },
-    List,
+    List {
+        page: Page<AppName>,
+    },
+    /// The stored versions, oldest first.
     Versions {
         name: AppName,
+        page: Page<Revision>,
     },
     Deploy {
         name: AppName,
         version: Option<String>,
+    },
+    /// Deploy what was deployed before what is deployed now.
+    Rollback {
+        name: AppName,
     },
     Undeploy {
         name: AppName,
@@ -68,19 +78,23 @@ pub enum Command {
 impl Command {
     /// Whether answering needs nothing written.
     pub(crate) const fn is_question(&self) -> bool {
-        matches!(self, Self::Get { .. } | Self::List | Self::Versions { .. } | Self::Status { .. })
+        matches!(
+            self,
+            Self::Get { .. } | Self::List { .. } | Self::Versions { .. } | Self::Status { .. }
+        )
     }
 
     /// The application that is asked about or changed; of a manifest it is in the text.
     pub(crate) const fn app(&self) -> Option<&AppName> {
         match self {
             Self::Get { name, .. }
-            | Self::Versions { name }
+            | Self::Versions { name, .. }
+            | Self::Rollback { name }
             | Self::Deploy { name, .. }
             | Self::Undeploy { name }
             | Self::Delete { name, .. }
             | Self::Status { name } => Some(name),
-            Self::Put { .. } | Self::List | Self::StepDown | Self::Restore { .. } => None,
+            Self::Put { .. } | Self::List { .. } | Self::StepDown | Self::Restore { .. } => None,
         }
     }
 
@@ -122,6 +136,9 @@ pub(crate) fn decide(
         Command::Deploy { name, version } => unless_overtaken(name, base, mirror, || {
             deploy::deploy(name, version.as_deref(), at, mirror)
         }),
+        Command::Rollback { name } => {
+            unless_overtaken(name, base, mirror, || deploy::rollback(name, at, mirror))
+        }
         Command::Undeploy { name } => {
             unless_overtaken(name, base, mirror, || deploy::undeploy(name, at, mirror))
         }
@@ -167,14 +184,15 @@ fn overtaken(name: &AppName, base: Option<Base>, mirror: &Mirror) -> Option<Answ
 
 fn ask(question: &Command, mirror: &Mirror, view: &View<'_>) -> Answer {
     match question {
-        Command::List => Answer::Models(
-            mirror
-                .heads
-                .values()
-                .filter_map(|at| at.value.as_ref())
-                .filter_map(|head| summary(head, view))
-                .collect(),
-        ),
+        Command::List { page } => {
+            let from = page.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+            let heads = mirror.heads.range::<AppName, _>((from, Bound::Unbounded));
+            let heads = heads.filter_map(|(_, at)| at.value.as_ref());
+            let (heads, next) =
+                page.take(heads.filter(|head| head.latest().is_some()), |head| head.name.clone());
+            let models = heads.into_iter().filter_map(|head| summary(head, view)).collect();
+            Answer::Models { models, next }
+        }
         Command::Get { name, version } => {
             let found = find(name, version.as_deref(), mirror);
             match found.map(|(head, of)| mirror.stated(&head.name, of.revision)) {
@@ -183,9 +201,13 @@ fn ask(question: &Command, mirror: &Mirror, view: &View<'_>) -> Answer {
                 Err(answer) => answer,
             }
         }
-        Command::Versions { name } => match mirror.head(name) {
+        Command::Versions { name, page } => match mirror.head(name) {
             Some(head) => {
-                Answer::Versions(head.revisions.iter().map(|of| version(head, of)).collect())
+                let rest = head.revisions.iter();
+                let rest = rest.filter(|of| page.after.is_none_or(|after| after < of.revision));
+                let (part, next) = page.take(rest, |of| of.revision);
+                let versions = part.into_iter().map(|of| version(head, of)).collect();
+                Answer::Versions { versions, next }
             }
             None => unknown(name, mirror),
         },
@@ -210,6 +232,8 @@ fn summary(head: &AppHead, view: &View<'_>) -> Option<Summary> {
 
 fn version(head: &AppHead, of: &RevisionHead) -> VersionSummary {
     VersionSummary {
+        revision: of.revision,
+        author: of.author,
         version: of.version.clone(),
         deployed: head.deployed == Some(of.revision),
         stored_unix_s: of.stored_unix_s,

@@ -3,6 +3,7 @@
 mod edit;
 mod words;
 
+use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
@@ -12,14 +13,18 @@ use tracing::warn;
 use wattle_brain::Seen;
 use wattle_brain::apps::{Answer, Base, Command};
 use wattle_lattice::subject::AppSubject;
-use wattle_lattice::wadm::{DeleteRequest, DeployRequest, GetRequest, headers};
+use wattle_lattice::wadm::{DeleteRequest, DeployRequest, GetRequest, PageRequest, headers};
 use wattle_lattice::{Connection, Headers, Message, Pattern, ReplyTo, Subject};
 use wattle_tasks::{Chain, Tasks, TraceContext};
-use wattle_types::{AuthorKey, LatticeId, Token};
+use wattle_types::{AuthorKey, LatticeId, Page, Revision, Token, page};
 
 use crate::mind::Letter;
 
 pub(crate) use words::{refused, words};
+
+/// The lists that have parts, as their tokens name them.
+const APPLICATIONS: &str = "applications";
+const REVISIONS: &str = "revisions";
 
 /// One request of a client.
 #[derive(Debug)]
@@ -122,6 +127,12 @@ pub(crate) fn beside(answer: &Answer, seen: Seen, name: &Token) -> Vec<(&'static
     said.extend(seen.change.map(|change| (headers::CHANGE, change.to_string())));
     match answer {
         Answer::Conflict { change, .. } => said.push((headers::CONFLICT, change.to_string())),
+        Answer::Models { next: Some(next), .. } => {
+            said.push((headers::NEXT, page::token(APPLICATIONS, next)));
+        }
+        Answer::Versions { next: Some(next), .. } => {
+            said.push((headers::NEXT, page::token(REVISIONS, next)));
+        }
         Answer::Unavailable(_) => said.push((headers::AGAIN, "true".to_owned())),
         _ => {}
     }
@@ -139,8 +150,15 @@ fn command(op: &AppSubject, payload: &[u8]) -> Result<Command, String> {
             let version = body::<GetRequest>(payload)?.version;
             Command::Get { name: app.clone(), version }
         }
-        AppSubject::GetAll | AppSubject::List => Command::List,
-        AppSubject::Versions { app } => Command::Versions { name: app.clone() },
+        AppSubject::GetAll | AppSubject::List => {
+            Command::List { page: page(APPLICATIONS, payload)? }
+        }
+        AppSubject::Versions { app } | AppSubject::History { app } => {
+            let page: Page<u64> = page(REVISIONS, payload)?;
+            let page = Page { after: page.after.map(Revision), limit: page.limit };
+            Command::Versions { name: app.clone(), page }
+        }
+        AppSubject::Rollback { app } => Command::Rollback { name: app.clone() },
         AppSubject::Deploy { app } => {
             let version = body::<DeployRequest>(payload)?.version;
             Command::Deploy { name: app.clone(), version }
@@ -153,6 +171,16 @@ fn command(op: &AppSubject, payload: &[u8]) -> Result<Command, String> {
         AppSubject::Status { app } => Command::Status { name: app.clone() },
         AppSubject::Other(other) => return Err(format!("{other} is not supported")),
     })
+}
+
+/// Which part of a list is asked for. Clients that know of no parts may send anything.
+fn page<K: FromStr>(list: &str, payload: &[u8]) -> Result<Page<K>, String> {
+    let asked: PageRequest = serde_json::from_slice(payload).unwrap_or_default();
+    let Some(token) = asked.page else { return Ok(Page { after: None, limit: asked.limit }) };
+    let after = page::read_token(list, &token);
+    let after = after.ok_or_else(|| format!("{token:?} is no page of this list"))?;
+    // Whoever asks for the next part asks for a part.
+    Ok(Page { after: Some(after), limit: asked.limit.or(Some(page::PAGE_ITEMS_MAX)) })
 }
 
 /// An optional JSON body. Without one, everything has its default.

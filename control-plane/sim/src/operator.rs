@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use fastrand::Rng;
 use wattle_brain::apps::Command;
 use wattle_brain::{Event, RequestId, Stamp};
-use wattle_types::AppName;
+use wattle_types::{AppName, Page};
 
 use crate::network::Who;
 use crate::world::{Due, World};
@@ -80,7 +80,7 @@ impl Operator {
             75..83 => Command::Undeploy { name },
             83..90 => Command::Delete { name, version },
             90..95 => Command::Status { name },
-            _ => Command::List,
+            _ => Command::List { page: Page::default() },
         }
     }
 

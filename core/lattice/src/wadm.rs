@@ -6,6 +6,7 @@
 pub mod headers;
 
 use serde::{Deserialize, Serialize};
+use wattle_types::AuthorKey;
 
 /// No manifest is longer.
 pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
@@ -104,6 +105,40 @@ pub struct Summary {
     pub status: StatusType,
     #[serde(default)]
     pub status_message: Option<String>,
+}
+
+/// Body of `model.list`, `model.get`, `model.versions.<app>` and `model.history.<app>`; without it,
+/// or with another, everything is asked for. wadm knows none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageRequest {
+    /// So many items at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// What `Wattle-Next` said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+}
+
+/// Reply to `model.history.<app>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryReply {
+    pub result: GetResult,
+    #[serde(default)]
+    pub message: String,
+    /// Oldest first.
+    pub revisions: Vec<RevisionInfo>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionInfo {
+    pub revision: u64,
+    pub version: String,
+    /// The key of whoever stored it; none for somebody without one.
+    #[serde(default)]
+    pub by: Option<AuthorKey>,
+    /// When, in seconds since 1970, by the controller's clock.
+    pub stored_unix_s: u64,
+    pub deployed: bool,
 }
 
 /// Reply to `model.versions.<app>`.

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::stored::{Unknown, VERSION};
 use crate::{AppName, AuthorKey, Digest, Revision};
 
+/// Nobody goes back further, one at a time.
+const DEPLOYED_BEFORE_MAX: usize = 20;
+
 /// The value of `app.<name>`. The manifests themselves are immutable values beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AppHead {
@@ -16,6 +19,9 @@ pub struct AppHead {
     pub revision_max: Revision,
     /// What should run; nothing when undeployed.
     pub deployed: Option<Revision>,
+    /// What was deployed before, the last one last, each once; of those that are deleted, too.
+    #[serde(default)]
+    pub deployed_before: Vec<Revision>,
     /// Counts the accepted changes of this application, and never falls: a lower one than was seen
     /// before means that the store has lost something. Zero in a head that was stored before
     /// changes were counted.
@@ -60,12 +66,31 @@ impl AppHead {
             revisions: Vec::new(),
             revision_max: Revision::ZERO,
             deployed: None,
+            deployed_before: Vec::new(),
             change: 0,
             previous: None,
             by: None,
             changed_unix_s: 0,
             unknown: Unknown::new(),
         }
+    }
+
+    /// From now on this should run, or nothing.
+    pub fn deploy(&mut self, revision: Option<Revision>) {
+        if let Some(before) = self.deployed.filter(|before| Some(*before) != revision) {
+            self.deployed_before.retain(|known| *known != before);
+            self.deployed_before.push(before);
+            let surplus = self.deployed_before.len().saturating_sub(DEPLOYED_BEFORE_MAX);
+            self.deployed_before.drain(..surplus);
+        }
+        self.deployed = revision;
+    }
+
+    /// What was deployed before what is deployed now, as far as it is still stored.
+    pub fn deployed_last(&self) -> Option<&RevisionHead> {
+        let before = self.deployed_before.iter().rev();
+        let others = before.filter(|revision| Some(**revision) != self.deployed);
+        others.copied().find_map(|revision| self.by_revision(revision))
     }
 
     pub fn latest(&self) -> Option<&RevisionHead> {

@@ -9,7 +9,7 @@
 //! [`application`], [`route`]); what a host is told ([`spec`], [`instance`], [`limit`],
 //! [`messaging`], [`assignment`], [`link`], [`owner`], [`lease`]); what a host says ([`host`],
 //! [`serve`], [`usage`]); what a controller says ([`leadership`], [`controllers`]), and who asks it to change
-//! something ([`edit`]); where all that is stored ([`keys`], [`app_head`]).
+//! something ([`edit`]) or for a part of a list ([`page`]); where all that is stored ([`keys`], [`app_head`]).
 
 pub mod app_head;
 pub mod application;
@@ -32,6 +32,7 @@ pub mod messaging;
 pub mod name;
 pub mod nkey;
 pub mod owner;
+pub mod page;
 pub mod quantity;
 pub mod route;
 pub mod serve;
@@ -70,6 +71,7 @@ pub use nkey::{
     AuthorKey, CompilerKey, ControllerKey, HostId, IssuerKey, ModuleKey, PublicKey, Role,
 };
 pub use owner::{IdRecord, Owner};
+pub use page::Page;
 pub use quantity::{Quantity, QuantityError, Unit};
 pub use route::{HttpRoute, RouteTable};
 pub use serve::{Exports, ServeDelta, ServeEntry, ServeState};

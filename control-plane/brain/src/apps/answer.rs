@@ -16,8 +16,16 @@ pub enum Answer {
         message: String,
     },
     Manifest(Box<Manifest>),
-    Models(Vec<Summary>),
-    Versions(Vec<VersionSummary>),
+    Models {
+        models: Vec<Summary>,
+        /// The last of these, if there are more.
+        next: Option<AppName>,
+    },
+    Versions {
+        versions: Vec<VersionSummary>,
+        /// The last of these, if there are more.
+        next: Option<Revision>,
+    },
     /// What should run is recorded; it will.
     Deployed {
         name: AppName,
@@ -96,7 +104,10 @@ pub struct Summary {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionSummary {
+    pub revision: Revision,
     pub version: String,
+    /// Who stored it; none for somebody without a key.
+    pub author: Option<AuthorKey>,
     pub deployed: bool,
     pub stored_unix_s: u64,
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wattle_types::{
-    AppHead, AppName, Application, HttpRoute, IdRecord, Key, Owner, RevisionHead, stored,
-};
+use wattle_types::{AppName, Application, HttpRoute, IdRecord, Key, Owner, RevisionHead, stored};
 
 use super::{Answer, Decision, deployed_version, find, unknown, write_head};
 use crate::effect::{Payload, Write};
@@ -41,11 +39,26 @@ pub(super) fn deploy(
         return Decision::Answer(Answer::Deployed { name: name.clone(), version, message });
     }
     let mut next = head.clone();
-    next.deployed = Some(of.revision);
+    next.deploy(Some(of.revision));
     let mut writes = ids;
     writes.push(write_head(&next, at, mirror));
     let message = format!("Deployed version {version} of {name}");
     Decision::Commit(writes, Answer::Deployed { name: name.clone(), version, message })
+}
+
+/// Deploys what was deployed before. Twice is back to where it was.
+pub(super) fn rollback(name: &AppName, at: Stamp, mirror: &Mirror) -> Decision {
+    let Some(head) = mirror.head(name) else { return Decision::Answer(unknown(name, mirror)) };
+    match head.deployed_last() {
+        Some(before) => deploy(name, Some(&before.version), at, mirror),
+        None => {
+            let message = format!(
+                "no other version of {name} was deployed before, or it is deleted; name the one to \
+                 deploy"
+            );
+            Decision::Answer(Answer::Refused(message))
+        }
+    }
 }
 
 /// The records of all ids that are not ours yet, or whose they are.
@@ -123,7 +136,8 @@ pub(super) fn undeploy(name: &AppName, at: Stamp, mirror: &Mirror) -> Decision {
         let message = format!("{name} is not deployed");
         return Decision::Answer(Answer::Undeployed { name: name.clone(), message });
     };
-    let next = AppHead { deployed: None, ..head.clone() };
+    let mut next = head.clone();
+    next.deploy(None);
     let message = format!("Undeployed version {version} of {name}");
     let answer = Answer::Undeployed { name: name.clone(), message };
     Decision::Commit(vec![write_head(&next, at, mirror)], answer)
@@ -146,7 +160,7 @@ pub(super) fn delete(
     next.revisions.retain(|revision| !goes(revision));
     let undeployed = next.deployed.is_some_and(|revision| next.by_revision(revision).is_none());
     if undeployed {
-        next.deployed = None;
+        next.deploy(None);
     }
     // The head says it; the manifests are only swept up behind it.
     let gone = head.revisions.iter().filter(|revision| goes(revision)).map(|revision| Write {

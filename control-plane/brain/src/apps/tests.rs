@@ -162,7 +162,10 @@ fn a_deleted_application_ends_and_its_numbers_are_not_used_again() {
     }
     world.run(1_000);
     assert_eq!(world.told(0).as_deref(), Some(""));
-    assert_eq!(world.ask(Command::List), Answer::Models(Vec::new()));
+    assert_eq!(
+        world.ask(Command::List { page: Page::default() }),
+        Answer::Models { models: Vec::new(), next: None }
+    );
     assert!(matches!(world.ask(Command::Status { name: name("shop") }), Answer::NotFound(_)));
     assert!(world.store[&"manifest.shop.1".parse().unwrap()].1.is_empty(), "a marker");
     let again = world.ask(Command::Delete { name: name("shop"), version: None });
@@ -188,7 +191,7 @@ fn what_does_not_exist_is_not_found() {
     let mut world = World::leading(1);
     for command in [
         Command::Get { name: name("none"), version: None },
-        Command::Versions { name: name("none") },
+        Command::Versions { name: name("none"), page: Page::default() },
         Command::Deploy { name: name("none"), version: None },
         Command::Undeploy { name: name("none") },
         Command::Status { name: name("none") },
@@ -300,8 +303,12 @@ fn a_put_that_meets_another_write_is_decided_again() {
 fn who_does_not_lead_answers_nothing() {
     let mut world = World::new();
     let request = RequestId(1);
-    let asked =
-        Event::Requested { request, command: Command::List, base: None, at: Stamp::default() };
+    let asked = Event::Requested {
+        request,
+        command: Command::List { page: Page::default() },
+        base: None,
+        at: Stamp::default(),
+    };
     let effects = world.brain.step(world.now, asked);
     let refused = |effect: &Effect| matches!(effect, Effect::Reply { answer, .. } if matches!(**answer, Answer::Unavailable(_)));
     assert!(effects.iter().any(refused), "{effects:?}");

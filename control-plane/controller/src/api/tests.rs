@@ -41,11 +41,12 @@ fn a_list_has_two_shapes() {
         deployed_version: Some("v1".to_owned()),
         status,
     };
-    let bare = said(&AppSubject::List, Answer::Models(vec![summary.clone()]));
+    let bare =
+        said(&AppSubject::List, Answer::Models { models: vec![summary.clone()], next: None });
     assert_eq!(bare[0]["name"], "shop");
     assert_eq!(bare[0]["status"], "deployed");
     assert_eq!(bare[0]["detailed_status"]["status"]["type"], "deployed");
-    let object = said(&AppSubject::GetAll, Answer::Models(vec![summary]));
+    let object = said(&AppSubject::GetAll, Answer::Models { models: vec![summary], next: None });
     assert_eq!(object["result"], "success");
     assert_eq!(object["models"], bare);
 }
@@ -58,6 +59,8 @@ fn errors_have_the_shape_of_their_operation() {
         (AppSubject::GetAll, "error"),
         (AppSubject::List, "error"),
         (AppSubject::Versions { app: app() }, "error"),
+        (AppSubject::History { app: app() }, "error"),
+        (AppSubject::Rollback { app: app() }, "error"),
         (AppSubject::Deploy { app: app() }, "error"),
         (AppSubject::Undeploy { app: app() }, "error"),
         (AppSubject::Delete { app: app() }, "error"),
@@ -124,4 +127,20 @@ fn each_link_is_a_scaler_and_a_trait() {
     let traits = &said["status"]["components"][0]["traits"];
     assert_eq!(traits[1]["type"], "link");
     assert_eq!(traits[1]["status"]["type"], "deployed");
+}
+
+#[test]
+fn a_part_of_a_list_is_asked_for_by_token_and_anything_else_asks_for_all() {
+    let whole = Ok(Command::List { page: Page::default() });
+    for payload in [&b""[..], b"null", b"{}", b"what?", br#"{"lattice_id": "x"}"#] {
+        assert_eq!(command(&AppSubject::List, payload), whole);
+    }
+    let answer = Answer::Models { models: Vec::new(), next: Some(app()) };
+    let beside = beside(&answer, Seen::default(), &"c1".parse().unwrap());
+    let (_, token) = beside.into_iter().find(|(name, _)| *name == headers::NEXT).unwrap();
+    let body = json!({"limit": 7, "page": token}).to_string();
+    let page = Page { after: Some(app()), limit: Some(7) };
+    assert_eq!(command(&AppSubject::GetAll, body.as_bytes()), Ok(Command::List { page }));
+    let history = AppSubject::History { app: app() };
+    assert!(command(&history, body.as_bytes()).unwrap_err().contains("no page of this list"));
 }

@@ -6,8 +6,9 @@ use wattle_brain::apps::{self, Answer, AppStatus, StatusKind};
 use wattle_lattice::subject::AppSubject;
 use wattle_lattice::wadm::{
     ComponentStatus, DeleteReply, DeleteResult, DeployReply, DeployResult, ErrorReply, GetAllReply,
-    GetReply, GetResult, PutReply, PutResult, ScalerStatus, Status, StatusInfo, StatusReply,
-    StatusResult, StatusType, Summary, TraitStatus, VersionInfo, VersionsReply,
+    GetReply, GetResult, HistoryReply, PutReply, PutResult, RevisionInfo, ScalerStatus, Status,
+    StatusInfo, StatusReply, StatusResult, StatusType, Summary, TraitStatus, VersionInfo,
+    VersionsReply,
 };
 use wattle_types::{AppName, ScalerKind};
 
@@ -29,7 +30,7 @@ pub(crate) fn words(op: &AppSubject, answer: Answer) -> Bytes {
             message: String::new(),
             manifest: Some(manifest.to_json()),
         }),
-        Answer::Models(models) => {
+        Answer::Models { models, .. } => {
             let models: Vec<Summary> = models.into_iter().map(summary).collect();
             match op {
                 // The deprecated form, which wash uses, is the bare list.
@@ -40,7 +41,11 @@ pub(crate) fn words(op: &AppSubject, answer: Answer) -> Bytes {
                 }
             }
         }
-        Answer::Versions(versions) => json(&VersionsReply {
+        Answer::Versions { versions, .. } if matches!(op, AppSubject::History { .. }) => {
+            let revisions = versions.into_iter().map(revision).collect();
+            json(&HistoryReply { result: GetResult::Success, message: String::new(), revisions })
+        }
+        Answer::Versions { versions, .. } => json(&VersionsReply {
             result: GetResult::Success,
             message: String::new(),
             versions: versions
@@ -90,12 +95,13 @@ pub(crate) fn refused(op: &AppSubject, message: String) -> Bytes {
         AppSubject::GetAll => {
             json(&GetAllReply { result: GetResult::Error, message, models: Vec::new() })
         }
+        AppSubject::History { .. } => history(GetResult::Error, message),
         AppSubject::Versions { .. } => {
             json(&VersionsReply { result: GetResult::Error, message, versions: Vec::new() })
         }
-        AppSubject::Deploy { app } | AppSubject::Undeploy { app } => {
-            deployed(DeployResult::Error, message, app, None)
-        }
+        AppSubject::Deploy { app }
+        | AppSubject::Rollback { app }
+        | AppSubject::Undeploy { app } => deployed(DeployResult::Error, message, app, None),
         AppSubject::Delete { .. } => {
             json(&DeleteReply { result: DeleteResult::Error, message, undeploy: false })
         }
@@ -109,16 +115,31 @@ pub(crate) fn refused(op: &AppSubject, message: String) -> Bytes {
 fn not_found(op: &AppSubject, message: String) -> Bytes {
     match op {
         AppSubject::Get { .. } => got(GetResult::NotFound, message),
+        AppSubject::History { .. } => history(GetResult::NotFound, message),
         AppSubject::Versions { .. } => {
             json(&VersionsReply { result: GetResult::NotFound, message, versions: Vec::new() })
         }
-        AppSubject::Deploy { app } | AppSubject::Undeploy { app } => {
-            deployed(DeployResult::NotFound, message, app, None)
-        }
+        AppSubject::Deploy { app }
+        | AppSubject::Rollback { app }
+        | AppSubject::Undeploy { app } => deployed(DeployResult::NotFound, message, app, None),
         AppSubject::Status { .. } => {
             json(&StatusReply { result: StatusResult::NotFound, message, status: None })
         }
         _ => refused(op, message),
+    }
+}
+
+fn history(result: GetResult, message: String) -> Bytes {
+    json(&HistoryReply { result, message, revisions: Vec::new() })
+}
+
+fn revision(of: apps::VersionSummary) -> RevisionInfo {
+    RevisionInfo {
+        revision: of.revision.0,
+        version: of.version,
+        by: of.author,
+        stored_unix_s: of.stored_unix_s,
+        deployed: of.deployed,
     }
 }
 

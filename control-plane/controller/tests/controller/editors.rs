@@ -97,3 +97,38 @@ async fn a_signature_for_another_request_is_refused_and_changes_nothing() {
     let listed: Value = lattice.ask(AppSubject::List, "").await;
     assert_eq!(listed, serde_json::json!([]));
 }
+
+#[tokio::test]
+async fn a_history_comes_in_parts_and_a_rollback_deploys_what_ran_before() {
+    let lattice = Lattice::start().await;
+    let _controller = lattice.controller("c1");
+    let person = Person::new();
+    for version in ["v1", "v2", "v3"] {
+        person.ask(&lattice, AppSubject::Put, &manifest("shop", version, ""), None).await;
+        let deploy = AppSubject::Deploy { app: name("shop") };
+        assert_eq!(said(&person.ask(&lattice, deploy, "", None).await)["result"], "acknowledged");
+    }
+    let rollback = AppSubject::Rollback { app: name("shop") };
+    let back: Value = lattice.ask(rollback, "").await;
+    assert_eq!((&back["result"], &back["version"]), (&"acknowledged".into(), &"v2".into()));
+
+    let (mut told, mut page) = (Vec::new(), None::<String>);
+    loop {
+        let history = AppSubject::History { app: name("shop") };
+        let body = serde_json::json!({"limit": 2, "page": page}).to_string();
+        let part = person.ask(&lattice, history, &body, None).await;
+        for of in said(&part)["revisions"].as_array().unwrap() {
+            assert_eq!(of["by"], person.0.public().to_string(), "{of}");
+            told.push((of["version"].as_str().unwrap().to_owned(), of["deployed"] == true));
+        }
+        page = part.headers.get(headers::NEXT).map(str::to_owned);
+        if page.is_none() {
+            break;
+        }
+    }
+    let told: Vec<(&str, bool)> = told.iter().map(|(of, runs)| (of.as_str(), *runs)).collect();
+    assert_eq!(told, [("v1", false), ("v2", true), ("v3", false)]);
+    let none = AppSubject::History { app: name("none") };
+    let none: Value = lattice.ask(none, "").await;
+    assert_eq!(none["result"], "notfound", "{none}");
+}

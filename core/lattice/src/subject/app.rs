@@ -21,7 +21,15 @@ pub enum AppSubject {
     Versions {
         app: AppName,
     },
+    /// The stored versions with who stored them; ours, not wadm's.
+    History {
+        app: AppName,
+    },
     Deploy {
+        app: AppName,
+    },
+    /// Deploy what was deployed before; ours, not wadm's.
+    Rollback {
         app: AppName,
     },
     Undeploy {
@@ -47,6 +55,8 @@ impl AppSubject {
             ["model", "list"] => Self::List,
             ["model", "get", raw] => Self::Get { app: app(raw)? },
             ["model", "versions", raw] => Self::Versions { app: app(raw)? },
+            ["model", "history", raw] => Self::History { app: app(raw)? },
+            ["model", "rollback", raw] => Self::Rollback { app: app(raw)? },
             ["model", "deploy", raw] => Self::Deploy { app: app(raw)? },
             ["model", "undeploy", raw] => Self::Undeploy { app: app(raw)? },
             ["model", "del", raw] => Self::Delete { app: app(raw)? },
@@ -64,6 +74,8 @@ impl fmt::Display for AppSubject {
             Self::List => f.write_str("model.list"),
             Self::Get { app } => write!(f, "model.get.{app}"),
             Self::Versions { app } => write!(f, "model.versions.{app}"),
+            Self::History { app } => write!(f, "model.history.{app}"),
+            Self::Rollback { app } => write!(f, "model.rollback.{app}"),
             Self::Deploy { app } => write!(f, "model.deploy.{app}"),
             Self::Undeploy { app } => write!(f, "model.undeploy.{app}"),
             Self::Delete { app } => write!(f, "model.del.{app}"),

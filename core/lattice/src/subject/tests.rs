@@ -44,6 +44,8 @@ fn every_subject() -> Vec<Subject> {
             AppSubject::List,
             AppSubject::Get { app: app.clone() },
             AppSubject::Versions { app: app.clone() },
+            AppSubject::History { app: app.clone() },
+            AppSubject::Rollback { app: app.clone() },
             AppSubject::Deploy { app: app.clone() },
             AppSubject::Undeploy { app: app.clone() },
             AppSubject::Delete { app: app.clone() },

@@ -10,6 +10,9 @@ pub const CHANGE: &str = "Wattle-Change";
 pub const CONFLICT: &str = "Wattle-Conflict";
 /// Of a reply: nothing was changed, and the same request may succeed in a moment.
 pub const AGAIN: &str = "Wattle-Again";
+/// Of a reply with a part of a list: there is more, after what this names; for `page` of the next
+/// request.
+pub const NEXT: &str = "Wattle-Next";
 /// Of a reply: who gave it. Replies of a wadm have none.
 pub const CONTROLLER: &str = "Wattle-Controller";
 /// Of a reply: how far the answer goes in the control stream.

@@ -196,3 +196,73 @@ fn of_two_edits_from_one_revision_the_second_is_told_who_was_first() {
     }
     assert_eq!(head(&world, "shop"), other);
 }
+
+#[test]
+fn a_rollback_deploys_what_ran_before_and_a_second_one_is_back() {
+    let mut world = World::leading(1);
+    let rollback = Command::Rollback { name: name("shop") };
+    assert!(matches!(world.ask(rollback.clone()), Answer::NotFound(_)));
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    assert!(refused(world.ask(rollback.clone())).contains("no other version"));
+    world.put_and_deploy("shop", "v2", &[("web", "")]);
+    world.put_and_deploy("shop", "v3", &[("web", "")]);
+    let deployed = |answer: Answer| match answer {
+        Answer::Deployed { version, .. } => version,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(deployed(world.ask(rollback.clone())), "v2");
+    assert_eq!(deployed(world.ask(rollback.clone())), "v3");
+    // What is deleted is passed over, and what was stopped is what ran before.
+    world.ask(Command::Delete { name: name("shop"), version: Some("v2".to_owned()) });
+    assert_eq!(deployed(world.ask(rollback.clone())), "v1");
+    world.ask(Command::Undeploy { name: name("shop") });
+    assert_eq!(deployed(world.ask(rollback.clone())), "v1");
+    let seen = head(&world, "shop").change;
+    world.deploy("shop");
+    let late = world.ask_as(None, Some(Base::Change(seen)), rollback);
+    assert!(matches!(late, Answer::Conflict { .. }), "{late:?}");
+}
+
+#[test]
+fn what_is_added_between_two_parts_of_a_list_is_neither_skipped_nor_doubled() {
+    let mut world = World::leading(1);
+    for app in ["b", "d", "f"] {
+        world.put(&manifest(app, "v1", &[("web", "")]));
+    }
+    let part = |world: &mut World, after: Option<&str>| {
+        let page = Page { after: after.map(name), limit: Some(2) };
+        match world.ask(Command::List { page }) {
+            Answer::Models { models, next } => {
+                let names: Vec<String> = models.iter().map(|of| of.name.to_string()).collect();
+                (names, next.map(|name| name.to_string()))
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let (first, next) = part(&mut world, None);
+    assert_eq!((first, next.as_deref()), (vec!["b".to_owned(), "d".to_owned()], Some("d")));
+    world.put(&manifest("a", "v1", &[("web", "")]));
+    world.put(&manifest("e", "v1", &[("web", "")]));
+    world.ask(Command::Delete { name: name("d"), version: None });
+    let (second, next) = part(&mut world, next.as_deref());
+    assert_eq!((second, next), (vec!["e".to_owned(), "f".to_owned()], None));
+}
+
+#[test]
+fn a_history_says_who_stored_what_and_what_runs() {
+    let mut world = shared();
+    let history = |world: &mut World, after: Option<Revision>| {
+        let page = Page { after, limit: Some(1) };
+        match world.ask(Command::Versions { name: name("shop"), page }) {
+            Answer::Versions { versions, next } => (versions, next),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (first, next) = history(&mut world, None);
+    assert_eq!((first[0].revision, first[0].author), (Revision(1), None));
+    assert_eq!(next, Some(Revision(1)));
+    let (second, next) = history(&mut world, next);
+    assert_eq!((second[0].revision, second[0].author), (Revision(2), Some(author(1))));
+    assert!(second[0].deployed);
+    assert_eq!(next, None);
+}
