@@ -42,6 +42,8 @@ pub(crate) struct Run {
     pub(crate) stalls_until: u64,
     /// How far it has followed the store.
     position: u64,
+    /// How often the store had lost something when it began to follow it.
+    losses: u64,
     complete: bool,
     /// It knows that its link is cut.
     knows_cut: bool,
@@ -66,7 +68,10 @@ pub(crate) enum Wanted {
     Commit {
         op: OpId,
         writes: Vec<Write>,
+        seen: Seen,
     },
+    /// Make the stream, if there is none.
+    Make,
     /// One value, outside of any batch.
     Write {
         op: OpId,
@@ -80,6 +85,13 @@ pub(crate) enum Wanted {
     Links {
         source: ActorId,
     },
+}
+
+/// What its sender had followed of the store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) position: u64,
+    pub(crate) losses: u64,
 }
 
 /// On its way to a host.
@@ -99,6 +111,15 @@ impl Controller {
             kept: BTreeMap::new(),
             running: None,
         }
+    }
+
+    /// Its export, as people take it from its disk.
+    pub(crate) fn kept(&self) -> &BTreeMap<Key, Option<Vec<u8>>> {
+        &self.kept
+    }
+
+    pub(crate) fn key(&self) -> &KeyPair {
+        &self.key
     }
 
     pub(crate) fn public(&self) -> PublicKey {
@@ -152,6 +173,7 @@ impl World {
             serves: false,
             stalls_until: 0,
             position: 0,
+            losses: self.store.losses(),
             complete: false,
             knows_cut: true,
             word: None,

@@ -102,8 +102,14 @@ macro_rules! hazards {
         impl Hazards {
             pub(crate) fn draw(rng: &mut Rng, allowed: &BTreeSet<Hazard>) -> Self {
                 let weather = rng.u8(..8);
+                // Losses are drawn apart, and seldom beside all else: nothing is a false alarm
+                // after one.
+                let seldom = if allowed.len() == Hazard::ALL.len() { 1 } else { 7 };
+                let mut apart = Rng::with_seed(rng.clone().u64(..));
                 let mut some = |kind: Hazard, max: u32| {
-                    let chance = if rng.u8(..10) < 7 { rng.u32(1..=max) } else { 0 };
+                    let (rng, tenths) =
+                        if kind < Hazard::LostTail { (&mut *rng, 7) } else { (&mut apart, seldom) };
+                    let chance = if rng.u8(..10) < tenths { rng.u32(1..=max) } else { 0 };
                     let comes = match weather {
                         0 => false,
                         1 => kind == Hazard::NodeHangs,
@@ -158,6 +164,16 @@ hazards! {
     ClockDrifts clock_drifts 700
     /// A clock jumps ahead.
     ClockJumps clock_jumps 20
+    /// From here on: what was acknowledged is not there any more. The store loses its newest
+    /// writes,
+    LostTail lost_tail 20
+    /// is restored from an old backup,
+    OldBackup old_backup 10
+    /// or is deleted.
+    StreamDeleted stream_deleted 10
+    /// The head of an application cannot be read for a while: it is signed by a controller that
+    /// is not believed any more, or a later version wrote it.
+    HeadUnreadable head_unreadable 40
 }
 
 /// The longest that a message takes which is only slow.

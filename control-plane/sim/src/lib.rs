@@ -7,7 +7,8 @@
 //! stay so; then one host dies and, later, returns, a leader dies, and a NATS server.
 //!
 //! In reading order: what goes wrong ([`faults`]), the store as NATS keeps it ([`store`]), the
-//! network, the processes (controllers, hosts) and people (operator, meddler), what must hold
+//! network, the processes (controllers, hosts) and people (operator, meddler), what the store loses
+//! and how it is put back (losses), what must hold
 //! ([`properties`]), what is known not to ([`findings`]), what came of it ([`report`]), many
 //! seeds ([`seeds`]), and one that breaks a promise made smaller ([`minimise`]).
 //!
@@ -20,6 +21,7 @@ mod controllers;
 pub mod faults;
 pub mod findings;
 mod hosts;
+mod losses;
 mod meddler;
 pub mod minimise;
 mod network;

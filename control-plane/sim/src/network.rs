@@ -36,8 +36,6 @@ pub(crate) struct Network {
     cut: BTreeMap<Who, u64>,
     /// When links were connected again.
     healed: BTreeMap<Who, u64>,
-    /// Until then the store has no leader.
-    election_until: u64,
 }
 
 /// How a write gets to the store.
@@ -83,22 +81,6 @@ impl Network {
     pub(crate) fn is_known_cut(&self, who: Who, now: u64) -> bool {
         let noticed = self.cut.get(&who).is_some_and(|since| since + 10_000 < now);
         noticed || self.nodes.is_known_gone(who)
-    }
-
-    pub(crate) fn elect(&mut self, until: u64) {
-        self.election_until = self.election_until.max(until);
-    }
-
-    pub(crate) fn end_election(&mut self, now: u64) {
-        self.election_until = now;
-    }
-
-    pub(crate) fn has_leader(&self, now: u64) -> bool {
-        self.election_until <= now
-    }
-
-    pub(crate) fn election_until(&self) -> u64 {
-        self.election_until
     }
 
     /// A core message: the delay of every copy that arrives.

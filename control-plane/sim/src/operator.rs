@@ -34,6 +34,8 @@ pub(crate) struct Operator {
     /// What was asked and not answered, as far as anybody knows.
     open: BTreeMap<RequestId, Command>,
     known: BTreeSet<(AppName, String)>,
+    /// How many exports were put back since somebody said that something is lost.
+    pub(crate) restored: usize,
 }
 
 impl Operator {
@@ -50,6 +52,7 @@ impl Operator {
             versions: 0,
             open: BTreeMap::new(),
             known: BTreeSet::new(),
+            restored: 0,
         }
     }
 
@@ -168,12 +171,23 @@ impl World {
         self.later(self.operator.pause_ms(), Due::Operator);
         let command = self.operator.wish(&mut self.rng);
         // Nobody listens: the client is told so, and nothing was begun.
-        let Some(index) = self.serving() else { return };
+        if let Some(index) = self.serving() {
+            self.ask_controller(index, command);
+        }
+    }
+
+    pub(crate) fn ask_controller(&mut self, index: usize, command: Command) {
         let Some(process) = self.controller_process(index) else { return };
         self.operator.requests += 1;
         let request = RequestId(self.operator.requests);
         self.law.asked(&command);
-        self.note(format!("somebody asks controller {index}: {command:?}"));
+        match &command {
+            Command::Restore { entries, force, .. } => {
+                let entries = entries.len();
+                self.note(format!("controller {index} is to restore {entries}, forced: {force}"));
+            }
+            other => self.note(format!("somebody asks controller {index}: {other:?}")),
+        }
         self.operator.open.insert(request, command.clone());
         if self.network.is_cut(Who::Controller(index)) {
             return;

@@ -8,18 +8,21 @@ mod judged;
 mod known;
 mod leaving;
 mod links;
+mod lost;
 mod promises;
 mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use wattle_types::{AppName, Applied, Digest, HostId, Labels};
+use wattle_types::{ActorId, AppName, Applied, Digest, HostId, Labels};
 
 use crate::faults::Hazards;
 use crate::findings::Finding;
 use crate::hosts::Host;
 use known::Known;
+pub(crate) use lost::Knowledge;
+use lost::Promise;
 use promises::Edit;
 
 /// A promise of the control plane.
@@ -97,6 +100,14 @@ pub struct Counts {
     pub moved: u64,
     /// and while it did not, though it was to run elsewhere.
     pub gaps: u64,
+    /// How often the store lost something that it had acknowledged,
+    pub losses: u64,
+    /// how many applications were put back after that,
+    pub restored: u64,
+    /// and how many batches of before it were taken because sequences are given again.
+    pub let_through: u64,
+    /// Heads that could not be read for a while.
+    pub unreadable: u64,
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +132,18 @@ pub(crate) struct Law {
     asked: BTreeSet<Edit>,
     stored: BTreeSet<(AppName, String)>,
     deployed: BTreeSet<(AppName, String)>,
+    /// How far applications had come that the store has lost something of.
+    promised: BTreeMap<AppName, Promise>,
+    /// Lost, and a controller said so.
+    said: BTreeSet<AppName>,
+    /// Heads that somebody asked to put back.
+    restoring: BTreeSet<Digest>,
+    /// Heads that cannot be read now, and the sequence since which that is so.
+    unreadable: BTreeMap<AppName, u64>,
+    /// What the controller knew whose batch is looked at.
+    pub(crate) writer: Knowledge,
+    /// What assignments must not end though they lack it.
+    not_to_end: BTreeMap<Digest, BTreeSet<ActorId>>,
 }
 
 /// What is true of a host, and the highest it acknowledged.

@@ -114,7 +114,9 @@ fn settle(world: &mut World, within_ms: u64) -> Option<u64> {
     let begin = world.now;
     while let Some(reason) = world.unrest() {
         if begin + within_ms <= world.now {
-            world.law.breaks(Property::Converges, world.now, reason);
+            let lost = world.unrestored();
+            let property = if lost.is_some() { Property::Kept } else { Property::Converges };
+            world.law.breaks(property, world.now, lost.unwrap_or(reason));
         }
         if !world.law.is_kept() {
             return None;

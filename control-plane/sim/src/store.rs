@@ -6,8 +6,10 @@
 //! same ones can be put to a real nats-server: what that answers differently is a mistake here.
 //!
 //! What goes wrong on the way is a [`Mood`], chosen by whoever asks: a conflict in flight, silence
-//! with or without effect, a replica that lags behind. *Not modelled*: loss of what was stored.
+//! with or without effect, a replica that lags behind, nobody who leads. What goes wrong with what
+//! was acknowledged is a [`Loss`]. *Not modelled*: a batch of which a loss leaves a part.
 
+mod losses;
 mod scripts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +19,8 @@ use wattle_types::{ActorId, Key};
 
 use crate::faults::Fault;
 
-pub use scripts::{Script, scripts};
+pub use losses::Loss;
+pub use scripts::{Script, Step, scripts};
 
 /// The most messages of one batch; one more is refused with code 10199.
 pub const BATCH_MAX: usize = 1_000;
@@ -54,6 +57,8 @@ pub enum Outcome {
     InFlight,
     /// Code 10199. Nothing is stored.
     TooMany,
+    /// There is no such stream, or it has no leader that takes writes. Nothing is stored.
+    Nobody,
     /// No answer: stored or not.
     Unknown,
     Found {
@@ -79,6 +84,8 @@ pub enum Mood {
     },
     /// The replica asked directly lacks so many of the newest messages.
     Behind(u64),
+    /// The stream's leader is gone, and no other is elected yet: only replicas answer.
+    Leaderless,
 }
 
 /// A message as it was stored.
@@ -98,6 +105,14 @@ pub struct Store {
     keys: BTreeMap<Key, Vec<u64>>,
     /// The newest message of every key, which is what a follower can be sent.
     kept: BTreeSet<u64>,
+    /// The last sequence of each write: a batch is one.
+    ends: Vec<u64>,
+    /// Nobody has made the stream again since it was deleted.
+    deleted: bool,
+    /// How often something was lost: whoever followed the stream before must begin anew.
+    losses: u64,
+    /// Until then the stream has no leader.
+    leaderless_until: u64,
     fault: Option<Fault>,
 }
 
@@ -113,6 +128,9 @@ impl Store {
     /// Does what is asked, as far as the mood allows.
     pub fn ask(&mut self, ask: &Ask, mood: Mood) -> Outcome {
         match (ask, mood) {
+            _ if self.deleted => Outcome::Nobody,
+            (Ask::Put(_) | Ask::Batch(_), Mood::Leaderless) => Outcome::Nobody,
+            (Ask::ReadLeader(_), Mood::Leaderless) => Outcome::Unknown,
             (Ask::Put(_) | Ask::Batch(_), Mood::Busy) => Outcome::InFlight,
             (_, Mood::Mute { done }) => {
                 if done {
@@ -230,6 +248,9 @@ impl Store {
             seqs.push(seq);
             self.kept.insert(seq);
             self.log.push(Message { seq, key: key.clone(), value: value.clone() });
+        }
+        if !writes.is_empty() {
+            self.ends.push(self.last_seq());
         }
     }
 

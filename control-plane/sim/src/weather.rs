@@ -78,6 +78,7 @@ impl World {
             self.jump_clock(who, ms);
         }
         self.trouble_nodes();
+        self.lose_something();
         self.later(500..501, Due::Weather);
     }
 
@@ -101,7 +102,7 @@ impl World {
     }
 
     pub(crate) fn elect(&mut self, until: u64) {
-        self.network.elect(until);
+        self.store.elect(until);
         self.law.counts.elections += 1;
         self.note(format!("the store has no leader until {until}"));
     }
@@ -181,6 +182,7 @@ impl World {
         self.storm = false;
         self.network.hazards = crate::faults::Hazards::default();
         self.end_node_trouble();
+        self.make_heads_readable();
         let everybody = (0..self.hosts.len()).map(Who::Host);
         let everybody = everybody.chain((0..self.controllers.len()).map(Who::Controller));
         for who in everybody.collect::<Vec<_>>() {
@@ -188,6 +190,6 @@ impl World {
             self.later(0..2_000, Due::Boot(who));
         }
         let end = self.now;
-        self.network.end_election(end);
+        self.store.end_election(end);
     }
 }

@@ -12,6 +12,7 @@ use crate::agenda::Agenda;
 use crate::controllers::{Controller, Inquiry, Request};
 use crate::faults::{Fault, Hazards, Options};
 use crate::hosts::Host;
+use crate::losses::Losses;
 use crate::network::{Network, Process, Who};
 use crate::operator::Operator;
 use crate::properties::Law;
@@ -44,6 +45,10 @@ pub(crate) enum Due {
     /// A dead host's beat, by somebody else.
     Forged(usize),
     Weather,
+    /// Heads that cannot be read are put right again.
+    HeadsReadable,
+    /// The operator looks whether anything is to be restored.
+    Restorer,
     Operator,
     Meddler,
 }
@@ -60,6 +65,7 @@ pub(crate) struct World {
     /// Where in `hosts` an identity is, now.
     pub(crate) host_by_id: BTreeMap<HostId, usize>,
     pub(crate) operator: Operator,
+    pub(crate) losses: Losses,
     pub(crate) law: Law,
     pub(crate) trace: Trace,
     pub(crate) fault: Option<Fault>,
@@ -92,6 +98,7 @@ impl World {
             hosts: Vec::new(),
             host_by_id: BTreeMap::new(),
             operator: Operator::new(hosts, options.wishes),
+            losses: Losses::new(seed),
             trace: Trace::default(),
             fault: options.fault,
             storm: true,
@@ -154,6 +161,8 @@ impl World {
             Due::NodeBack(node) => self.node_back(node),
             Due::Forged(index) => self.forge_beat(index),
             Due::Weather => self.weather(),
+            Due::HeadsReadable => self.make_heads_readable(),
+            Due::Restorer => self.restore_lost(),
             Due::Operator => self.operate(),
             Due::Meddler => self.meddle(),
         }

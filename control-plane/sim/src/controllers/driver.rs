@@ -6,7 +6,7 @@ use wattle_trust::KeyPair;
 use wattle_trust::signed::{self, Context};
 use wattle_types::{Epoch, HostId, Leadership};
 
-use super::{Inquiry, Request, Wanted};
+use super::{Inquiry, Request, Seen, Wanted};
 use crate::faults::happens;
 use crate::network::{Process, SLEEP_MS, Way, Who};
 use crate::store;
@@ -31,7 +31,14 @@ impl World {
                 let what = Wanted::Write { op, write };
                 self.ask_store(process, what, STORE_MS, Due::of_brain(unknown));
             }
-            Effect::MakeStore => self.reset_follower(process),
+            Effect::MakeStore => {
+                if let Way::After(ms) = self.network.way_to_store(&mut self.rng, process.who) {
+                    let (ask, deadline) = (self.number(), self.now + STORE_MS);
+                    let request = Request { from: process, ask, deadline, what: Wanted::Make };
+                    self.agenda.plan(self.now + ms, Due::AtStore(Box::new(request)));
+                }
+                self.reset_follower(process);
+            }
             Effect::Keep { entries } => {
                 let values = entries.into_iter().map(|kept| (kept.key, kept.bytes));
                 self.controllers[index].kept.extend(values);
@@ -93,7 +100,8 @@ impl World {
     }
 
     fn commit(&mut self, process: Process, op: OpId, writes: Vec<Write>) {
-        let Some((index, _)) = self.controller_run(process) else { return };
+        let Some((index, run)) = self.controller_run(process) else { return };
+        let seen = Seen { position: run.position, losses: run.losses };
         let key = &self.controllers[index].key;
         let writes: Vec<store::Write> =
             writes.into_iter().map(|write| sealed(write, key)).collect();
@@ -105,7 +113,12 @@ impl World {
                 run.paused_until = until;
             }
         }
-        self.ask_store(process, Wanted::Commit { op, writes }, STORE_MS, Due::of_brain(unknown));
+        self.ask_store(
+            process,
+            Wanted::Commit { op, writes, seen },
+            STORE_MS,
+            Due::of_brain(unknown),
+        );
     }
 
     /// Sends a request to the store; `late` is what is told when no answer came in time.

@@ -4,7 +4,7 @@ use wattle_brain::{Content, Event, LeaseReading, Wrote};
 use wattle_trust::signed::{self, Context};
 use wattle_types::Key;
 
-use super::{Request, Wanted};
+use super::{Request, Seen, Wanted};
 use crate::faults::{Fault, happens};
 use crate::network::{Process, Way, Who};
 use crate::store::{Ask, Mood, Outcome, Write};
@@ -17,13 +17,10 @@ impl World {
     /// A request has come to the store.
     pub(crate) fn at_store(&mut self, request: Request) {
         let leader_needed = !matches!(request.what, Wanted::Value { .. } | Wanted::Links { .. });
-        if leader_needed && !self.network.has_leader(self.now) {
-            // Nobody takes it; or it waits for the new leader.
-            if happens(&mut self.rng, 200) {
-                let until = self.network.election_until();
-                self.agenda.plan(until, Due::AtStore(Box::new(request)));
-            }
-            return;
+        if leader_needed && !self.store.has_leader(self.now) && happens(&mut self.rng, 200) {
+            // It waits for the new leader.
+            let until = self.store.leaderless_until();
+            return self.agenda.plan(until, Due::AtStore(Box::new(request)));
         }
         let Request { from, ask, deadline, what } = request;
         let answer = match what {
@@ -32,13 +29,17 @@ impl World {
                 lease_reading(outcome)
                     .map(|reading| Due::of_brain(Event::LeaseRead { op, reading })(from, ask))
             }
-            Wanted::Commit { op, writes } => {
-                let wrote = self.store_batch(from, writes);
+            Wanted::Commit { op, writes, seen } => {
+                let wrote = self.store_batch(from, writes, seen);
                 wrote.map(|wrote| Due::of_brain(Event::Committed { op, wrote })(from, ask))
             }
             Wanted::Write { op, write } => {
                 let wrote = self.store_one(write);
                 wrote.map(|wrote| Due::of_brain(Event::Written { op, wrote })(from, ask))
+            }
+            Wanted::Make => {
+                self.make_stream();
+                None
             }
             Wanted::Value { key } => self.read_for_host(from, ask, key),
             Wanted::Links { source } => self.read_links_for_host(from, ask, source),
@@ -52,12 +53,13 @@ impl World {
     }
 
     /// None: no answer comes.
-    fn store_batch(&mut self, from: Process, writes: Vec<Write>) -> Option<Wrote> {
+    fn store_batch(&mut self, from: Process, writes: Vec<Write>, seen: Seen) -> Option<Wrote> {
         let before = self.store.last_seq();
         let is_deposed = self.law.is_deposed(from.life, &writes);
         let count = writes.len();
         let outcome = self.put_to_store(&Ask::Batch(writes));
         if before < self.store.last_seq() {
+            self.law.writer = self.knowledge(from, seen);
             self.law.accepted(self.now, from.life, self.store.since(before), &self.hosts);
             self.pump_all();
         } else if is_deposed && outcome == Outcome::Conflict {
@@ -79,7 +81,9 @@ impl World {
     /// Asks the store in whatever mood it is.
     pub(crate) fn put_to_store(&mut self, ask: &Ask) -> Outcome {
         let hazards = &self.network.hazards;
-        let mood = if happens(&mut self.rng, hazards.mute) {
+        let mood = if !self.store.has_leader(self.now) {
+            Mood::Leaderless
+        } else if happens(&mut self.rng, hazards.mute) {
             Mood::Mute { done: self.rng.bool() }
         } else if happens(&mut self.rng, hazards.busy) {
             Mood::Busy
@@ -106,11 +110,20 @@ impl World {
                 return;
             }
             let now = self.now;
+            let losses = self.store.losses();
             let Some((_, run)) = self.controller_run(process) else { return };
             if now < run.stalls_until {
                 let until = run.stalls_until;
                 return self.agenda.plan(until, Due::Pump(process));
             }
+            if run.losses != losses {
+                // What it followed is gone with the server that it followed it from.
+                return self.reset_follower(process);
+            }
+            if self.store.is_deleted() {
+                return;
+            }
+            let Some((_, run)) = self.controller_run(process) else { return };
             let (position, complete) = (run.position, run.complete);
             let next = self.store.next_after(position).cloned();
             let Some((_, run)) = self.controller_run(process) else { return };
@@ -149,8 +162,9 @@ impl World {
 
     /// The follower must begin anew.
     pub(crate) fn reset_follower(&mut self, process: Process) {
+        let losses = self.store.losses();
         let Some((_, run)) = self.controller_run(process) else { return };
-        (run.position, run.complete) = (0, false);
+        (run.position, run.complete, run.losses) = (0, false, losses);
         self.tell_brain(process, Event::FollowReset);
         self.later(1..3_000, Due::Pump(process));
     }
@@ -175,6 +189,7 @@ fn wrote(outcome: &Outcome) -> Option<Wrote> {
         Outcome::Conflict => Some(Wrote::Conflict),
         Outcome::InFlight => Some(Wrote::InFlight),
         Outcome::TooMany => Some(Wrote::TooLarge),
+        Outcome::Nobody => Some(Wrote::Nobody),
         _ => None,
     }
 }
@@ -185,6 +200,7 @@ fn lease_reading(outcome: Outcome) -> Option<LeaseReading> {
         // A deleted lease still has a sequence, which whoever takes it must expect.
         Outcome::Marker { seq } => Some(LeaseReading::Found { seq, bytes: Vec::new() }),
         Outcome::Nothing => Some(LeaseReading::Absent),
+        Outcome::Nobody => Some(LeaseReading::NoStream),
         _ => None,
     }
 }

@@ -183,7 +183,7 @@ impl World {
         source: ActorId,
     ) -> Option<Due> {
         let hazards = &self.network.hazards;
-        if happens(&mut self.rng, hazards.mute) {
+        if happens(&mut self.rng, hazards.mute) || self.store.is_deleted() {
             return None;
         }
         let lag = if happens(&mut self.rng, hazards.stale) { self.rng.u64(1..40) } else { 0 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wattle_planner::{Desired, What};
-use wattle_types::{ActorId, Assignment, Entry, HostId, Key, Lease, Owner, stored};
+use wattle_types::{ActorId, AppHead, Assignment, Entry, HostId, Key, Lease, Owner, stored};
 
 use super::known::{Fact, read};
 use super::leaving::{Before, was_told};
@@ -23,6 +23,9 @@ impl Law {
                 Err(reason) => return self.breaks(Property::Kept, now, reason),
             }
         }
+        if self.is_let_through() {
+            return self.take_unseen(facts);
+        }
         let Some(Fact::Lease(lease)) = facts.first() else {
             let key = messages.first().map(|message| &message.key);
             let message = format!("boot {writer} wrote {key:?} without the lease");
@@ -41,9 +44,12 @@ impl Law {
             let verdict = match &fact {
                 Fact::Lease(_) | Fact::Spec(_) => Ok(()),
                 Fact::Link(..) | Fact::Config(..) => self.check_link(&fact),
-                Fact::Head(head) => self.check_edit(head),
+                Fact::Head(head) => self.check_head(head),
                 Fact::Manifest(key, _) => match self.known.applications.contains_key(key) {
-                    true => Err((Property::Kept, format!("manifest {key:?} was written again"))),
+                    true if !self.promised.contains_key(&key.0) => {
+                        Err((Property::Kept, format!("manifest {key:?} was written again")))
+                    }
+                    true => Ok(()),
                     false => Ok(()),
                 },
                 Fact::ManifestGone(key) => {
@@ -131,6 +137,8 @@ impl Law {
             return Err((Property::NeverBack, message));
         }
         self.accepted.entry(*host).or_default().insert(told.hash());
+        self.check_unreadable(told)?;
+        self.note_not_to_end(told);
         Ok(())
     }
 
@@ -143,7 +151,8 @@ impl Law {
         told: &BTreeSet<HostId>,
         before: &Before,
     ) -> Result<(), (Property, String)> {
-        for head in self.known.heads.values() {
+        let whole = |head: &&AppHead| !self.promised.contains_key(&head.name);
+        for head in self.known.heads.values().filter(whole) {
             let deployed = self.known.deployed(head);
             if head.deployed.is_some() && deployed.is_none() {
                 let message = format!("{} should run, and has no manifest", head.name);
@@ -195,6 +204,9 @@ impl Law {
             if !self.known.specs.contains(&entry.spec) {
                 return broken(format!("{host} is told {id}, whose spec is not stored"));
             }
+            if self.is_excused(id) {
+                continue;
+            }
             let Some(wanted) = desired.actors.get(id) else {
                 return broken(format!("{host} is told {id}, which no application wants"));
             };
@@ -220,7 +232,10 @@ impl Law {
         let lacks = |entry: &&Entry| {
             let stays = unheard && was_told(host, entry, before);
             let fits = self.fits(host, &entry.id, desired);
-            !(fits || stays || self.may_leave(host, entry, before, desired))
+            !(fits
+                || stays
+                || self.is_excused(&entry.id)
+                || self.may_leave(host, entry, before, desired))
         };
         told.entries.iter().find(lacks).map(|entry| entry.id.clone())
     }

@@ -5,6 +5,7 @@ use wattle_brain::Alarm;
 use wattle_types::{ActorId, SpecHash};
 
 use super::Property;
+use super::lost::alarm_of_loss;
 use crate::hosts::{Daemon, Host, Phase};
 use crate::network::Who;
 use crate::world::World;
@@ -34,6 +35,9 @@ impl World {
         {
             let message = format!("host {index} is given up, and only NATS servers hang");
             self.law.breaks(Property::Undisturbed, self.now, message);
+        }
+        if alarm_of_loss(alarm) {
+            self.operator.restored = 0;
         }
         self.law.alarmed(self.now, alarm);
     }

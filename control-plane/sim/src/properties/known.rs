@@ -131,6 +131,11 @@ impl Known {
                     Part::Actor(spec) => What::Run(spec.hash()),
                     Part::Unsupported(reason) => What::Unsupported(reason.clone()),
                 };
+                // Who claimed an id while the store had lost its owner has it.
+                let owner = self.owners.get(&component.id);
+                if owner.is_some_and(|owner| *owner != Owner::App(head.name.clone())) {
+                    continue;
+                }
                 let wanted = Wanted { what, scaler: component.scaler.clone() };
                 desired.actors.insert(component.id.clone(), wanted);
             }

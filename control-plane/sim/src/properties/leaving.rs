@@ -51,6 +51,9 @@ impl Law {
         for (id, count) in begun {
             let Some(wanted) = desired.actors.get(id) else { continue };
             let instances = wanted.scaler.instances;
+            if self.is_excused(id) {
+                continue;
+            }
             if wanted.scaler.kind == ScalerKind::Spread && instances < count {
                 let message = format!("{id} should run {instances} times and is begun {count}");
                 return Err((Property::Constraints, message));

@@ -33,6 +33,10 @@ impl Law {
             Command::Deploy { name, .. } => Some(Edit::Deploy(name)),
             Command::Undeploy { name } => Some(Edit::Undeploy(name)),
             Command::Delete { name, version } => Some(Edit::Delete(name, version)),
+            Command::Restore { entries, .. } => {
+                self.asks_to_restore(&entries);
+                None
+            }
             _ => None,
         };
         self.asked.extend(edit);
@@ -47,7 +51,9 @@ impl Law {
                 !self.deployed.contains(&(name.clone(), version.clone()))
             }
             (Command::Put { text }, Answer::Refused(_) | Answer::Unavailable(_)) => {
-                stated(text).is_some_and(|put| self.stored.contains(&put))
+                // What was lost meanwhile is not there, and so it is said.
+                let is_stored = |put| self.counts.losses == 0 && self.stored.contains(&put);
+                stated(text).is_some_and(is_stored)
             }
             _ => false,
         };
@@ -119,13 +125,14 @@ impl Law {
                 // Late beats of earlier processes look the same, for a while.
                 | Alarm::Cloned { .. }
         );
-        if !may_be {
+        if !may_be && !self.is_true(alarm) {
             self.breaks(Property::NoFalseAlarm, now, format!("a controller says: {alarm}"));
         }
     }
 
     pub(crate) fn refused(&mut self, now: u64, host: usize, refusal: &Refusal) {
-        if refusal.is_alarm() && !matches!(refusal, Refusal::Mass { .. }) {
+        let of_a_loss = 0 < self.counts.losses;
+        if refusal.is_alarm() && !of_a_loss && !matches!(refusal, Refusal::Mass { .. }) {
             self.breaks(Property::NoFalseAlarm, now, format!("host {host} refuses: {refusal}"));
         }
     }
@@ -172,6 +179,12 @@ impl Law {
         if is_mass {
             let message = format!("host {index} ends {ended} of {}, unmarked", entries.len());
             return self.breaks(Property::NoMassEnd, now, message);
+        }
+        let keeps = self.not_to_end.get(&applied.hash);
+        let ended = entries.iter().map(|entry| &entry.id).filter(|id| ends(id));
+        if let Some(id) = ended.into_iter().find(|id| keeps.is_some_and(|all| all.contains(*id))) {
+            let message = format!("host {index} ends {id}, whose application is lost");
+            return self.breaks(Property::Kept, now, message);
         }
         self.acknowledges(now, host, applied);
     }

@@ -12,6 +12,7 @@ impl World {
     /// Why this is not the state in which nothing is left to do.
     pub(crate) fn unrest(&self) -> Option<String> {
         self.no_leader()
+            .or_else(|| self.unrestored())
             .or_else(|| self.hosts.iter().find_map(|host| self.unlike_assignment(host)))
             .or_else(|| self.unlike_plan())
             .or_else(|| self.unlike_desired())
