@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use wattle_lattice::subject::{AppSubject, ControlSubject, HostOp};
+use wattle_lattice::subject::{AppSubject, ControlSubject, ControllerOp, HostOp};
 use wattle_lattice::{
     ConnectConfig, Connection, Credentials, Notice, Reply, RequestError, Subject, ctl, wadm,
 };
@@ -43,6 +43,9 @@ const LEADERLESS_PAUSE: Duration = Duration::from_millis(100);
 
 /// In the time that an answer may take.
 const ATTEMPTS: u32 = 4;
+
+/// For the answers of all controllers.
+const LEADER_WINDOW: Duration = Duration::from_millis(300);
 
 /// Until then a lattice that was started has a leader and a host, or never will.
 const USABLE_DEADLINE: Duration = Duration::from_secs(25);
@@ -130,8 +133,9 @@ impl Lattice {
         more: &[(&'static str, &str)],
         body: Bytes,
     ) -> Result<AppReply> {
-        let subject = Subject::App(op);
-        let headers = [&JSON[..], more].concat();
+        let operation = op.to_string();
+        let mut subject = Subject::App(op);
+        let headers = [&JSON[..], more, &[(wadm::headers::OPERATION, operation.as_str())]].concat();
         let until = Instant::now() + self.within;
         let attempt = self.within / ATTEMPTS;
         loop {
@@ -153,8 +157,14 @@ impl Lattice {
                      `wattle controller`",
                     self.connection.lattice()
                 ),
-                // A controller that hangs still gets its share of what is asked; another one answers.
-                Err(RequestError::TimedOut { .. }) if Instant::now() < until => {}
+                // One that hangs still gets its share of what is asked: the leader is asked by name.
+                Err(RequestError::TimedOut { .. }) if Instant::now() < until => {
+                    let reports = controller::reports(self, LEADER_WINDOW).await?;
+                    if let Some(leader) = reports.into_iter().find(|report| report.leads) {
+                        let op = ControllerOp::App;
+                        subject = Subject::Controller { name: leader.name, op };
+                    }
+                }
                 Err(error) => return Err(error).context("the controller did not answer"),
             }
         }

@@ -14,7 +14,7 @@ use wattle_brain::Seen;
 use wattle_brain::apps::{Answer, Base, Command};
 use wattle_lattice::subject::AppSubject;
 use wattle_lattice::wadm::{DeleteRequest, DeployRequest, GetRequest, PageRequest, headers};
-use wattle_lattice::{Connection, Headers, Message, Pattern, ReplyTo, Subject};
+use wattle_lattice::{Connection, Headers, Message, Names, Pattern, ReplyTo, Subject};
 use wattle_tasks::{Chain, Tasks, TraceContext};
 use wattle_types::{AuthorKey, LatticeId, Page, Revision, Token, page};
 
@@ -88,8 +88,24 @@ async fn hear(connection: &Connection, mailbox: &mpsc::Sender<Letter>) {
 
 /// A request, unless nobody waits for its answer.
 fn read(message: Message, lattice: &LatticeId) -> Option<Asked> {
+    match message.subject.clone() {
+        Subject::App(op) => read_as(op, message, lattice),
+        _ => None,
+    }
+}
+
+/// The same of one that came to this controller by name.
+pub(crate) fn read_named(message: Message, names: &Names) -> Option<Asked> {
+    let op = message.headers.get(headers::OPERATION)?;
+    let lattice = names.lattice();
+    match names.read(&format!("wadm.api.{lattice}.{op}")) {
+        Ok(Subject::App(op)) => read_as(op, message, lattice),
+        _ => None,
+    }
+}
+
+fn read_as(op: AppSubject, message: Message, lattice: &LatticeId) -> Option<Asked> {
     let trace = message.trace();
-    let Subject::App(op) = message.subject else { return None };
     let mut command = command(&op, &message.payload);
     let (by, base) =
         signature(&op, lattice, &message.headers, &message.payload).unwrap_or_else(|why| {

@@ -11,15 +11,15 @@ use wattle_brain::Kept;
 use wattle_brain::apps::{Answer, Command};
 use wattle_brain::report::Report;
 use wattle_lattice::subject::ControllerOp;
-use wattle_lattice::{Connection, Message, Pattern, PublishError, ReplyTo, Subject};
+use wattle_lattice::{Connection, Message, Names, Pattern, PublishError, ReplyTo, Subject};
 use wattle_tasks::{Chain, Tasks};
 use wattle_types::{
     AlarmReport, ControllerAnswer, ControllerReport, ExportEntry, ExportPage, ExportRequest,
     LatticeId, RestoreAnswer, RestoreRequest, Token, stored,
 };
 
-use crate::archive;
 use crate::mind::Letter;
+use crate::{api, archive};
 
 /// Values of one page together, as long as there is more than one.
 const PAGE_BYTES_MAX: usize = 256 << 10;
@@ -53,12 +53,12 @@ pub(crate) async fn open(
     let own = Pattern::AskedOfController { name: name.clone() };
     for pattern in [Pattern::AskControllers, own] {
         let mut asked = connection.subscribe(&pattern).await?;
-        let mailbox = mailbox.clone();
+        let (mailbox, names) = (mailbox.clone(), connection.names().clone());
         tasks.spawn_essential("desk", |stop| async move {
             while let Some(Some(message)) = stop.run_until_cancelled(asked.next()).await {
-                let Some(question) = read(message) else { continue };
+                let Some(letter) = read(message, &names) else { continue };
                 // Whoever hears nothing asks again.
-                if mailbox.try_send(Letter::Question(question)).is_err() {
+                if mailbox.try_send(letter).is_err() {
                     warn!("a question to this controller was dropped");
                 }
             }
@@ -68,14 +68,17 @@ pub(crate) async fn open(
 }
 
 /// A question, unless nobody waits for its answer.
-fn read(message: Message) -> Option<Question> {
+fn read(message: Message, names: &Names) -> Option<Letter> {
+    if let Subject::Controller { op: ControllerOp::App, .. } = message.subject {
+        return api::read_named(message, names).map(Letter::Asked);
+    }
     let reply = message.reply?;
     let what = match message.subject {
         Subject::AskControllers => What::Report,
         Subject::Controller { op, .. } => asked_of(op, &message.payload).unwrap_or(What::Unknown),
         _ => What::Unknown,
     };
-    Some(Question { what, reply })
+    Some(Letter::Question(Question { what, reply }))
 }
 
 /// None if it cannot be read.
@@ -89,6 +92,7 @@ fn asked_of(op: ControllerOp, payload: &[u8]) -> Option<What> {
             let entries = entries.into_iter().filter_map(kept).collect();
             Some(What::Command(Command::Restore { lattice, entries, force }))
         }
+        // Read elsewhere: it is no question to this controller, but to whoever leads.
         ControllerOp::App => None,
     }
 }

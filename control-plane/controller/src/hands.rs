@@ -12,6 +12,7 @@ use wattle_brain::{
 use wattle_lattice::signal::Wake;
 use wattle_lattice::store::{self, Refusal, Store, WriteOutcome};
 use wattle_lattice::subject::{AppSubject, HostOp};
+use wattle_lattice::wadm::headers;
 use wattle_lattice::{Connection, ReplyTo, RequestError, Subject, wire};
 use wattle_tasks::{Chain, Tasks};
 use wattle_trust::signed::{self, Context};
@@ -27,8 +28,9 @@ use crate::mind::Letter;
 /// An answer after this counts as none; the brain probes again as often.
 const PROBE_WITHIN: Duration = Duration::from_millis(250);
 const INVENTORY_WITHIN: Duration = Duration::from_secs(1);
-/// Whoever serves the application API answers a list within this, or is not there.
+/// Whoever serves the application API answers a list within this, at one of so many times.
 const SERVED_WITHIN: Duration = Duration::from_secs(1);
+const SERVED_ASKS: u32 = 3;
 /// An inventory of ten thousand actors fits.
 const INVENTORY_BYTES_MAX: usize = 8 << 20;
 
@@ -260,9 +262,22 @@ impl Hands {
         let connection = self.connection.clone();
         self.learn("ask who serves", async move {
             let subject = Subject::App(AppSubject::List);
-            let reply = connection.request(&subject, Bytes::new(), SERVED_WITHIN).await;
-            // Silence is not freedom: somebody listens there and may answer the next one.
-            Event::ServedByAnother { yes: !matches!(reply, Err(RequestError::NoResponders)) }
+            // Silence is not freedom: somebody listens there and may answer the next one. But who
+            // never answers hangs, and has its share of what is asked until NATS notices.
+            for _ in 0..SERVED_ASKS {
+                match connection.request(&subject, Bytes::new(), SERVED_WITHIN).await {
+                    Ok(reply) => {
+                        let ours = reply.headers.get(headers::CONTROLLER).is_some();
+                        return Event::ServedByAnother { yes: !ours };
+                    }
+                    Err(RequestError::TimedOut { .. }) => {}
+                    Err(error) => {
+                        let yes = !matches!(error, RequestError::NoResponders);
+                        return Event::ServedByAnother { yes };
+                    }
+                }
+            }
+            Event::ServedByAnother { yes: false }
         });
     }
 

@@ -104,7 +104,7 @@ impl HostOp {
 /// What one can ask of a controller on `wattle.<L>.controller.<name>.<op>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ControllerOp {
-    /// A request of the application API, which another controller took and only the leader decides.
+    /// A request of the application API, by name: whoever hangs has its share of the others.
     App,
     /// Let another lead.
     StepDown,

@@ -4,6 +4,9 @@
 /// Of a request: who asks, and what they had seen, as a `wattle_types::Edit` that is signed; in
 /// base64.
 pub const EDIT: &str = "Wattle-Edit";
+/// Of a request to one controller by name: which operation of the application API it is, such as
+/// `model.put`.
+pub const OPERATION: &str = "Wattle-Operation";
 /// Of a reply: how many changes the application has of which it was asked, with the one just made.
 pub const CHANGE: &str = "Wattle-Change";
 /// Of a reply: nothing was changed, since somebody else was first.
