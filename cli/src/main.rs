@@ -95,7 +95,7 @@ enum Command {
     #[cfg(feature = "operate")]
     #[command(flatten)]
     Desk(desk::Command),
-    Host(host::Args),
+    Host(Box<host::Args>),
     #[cfg(feature = "controller")]
     Controller(controller::Args),
     /// Another build may have it.
@@ -162,7 +162,7 @@ async fn dispatch(cli: Cli, sandbox: Option<Sandbox>) -> anyhow::Result<ExitCode
     match cli.command {
         #[cfg(feature = "operate")]
         Command::Desk(command) => return desk::run(command, sandbox).await,
-        Command::Host(args) => host::run(args, sandbox).await?,
+        Command::Host(args) => host::run(*args, sandbox).await?,
         #[cfg(feature = "controller")]
         Command::Controller(args) => return controller::run(args).await,
         #[cfg(not(feature = "operate"))]

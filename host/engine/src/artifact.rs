@@ -9,7 +9,9 @@ use std::io::{self, Seek};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
+#[cfg(feature = "compiler")]
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{Mode, OFlags};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -22,6 +24,7 @@ impl Artifact {
     ///
     /// # Errors
     /// Somebody still has it mapped for writing.
+    #[cfg(feature = "compiler")]
     pub(crate) fn seal(made: File) -> io::Result<Self> {
         let all = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         fcntl_add_seals(&made, all)?;
@@ -55,6 +58,7 @@ impl Artifact {
 }
 
 /// A file in memory, to be written and then sealed.
+#[cfg(feature = "compiler")]
 pub(crate) fn in_memory(name: &str) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     Ok(memfd_create(name, flags)?.into())

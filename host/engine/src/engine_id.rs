@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "compiler")]
 use wasmtime::Config;
 
 use crate::profile::Profile;
@@ -238,6 +239,7 @@ impl Level {
 
     /// Spelled out, although the code generator knows the x86 levels by name: what it means by them
     /// may change with it (its v3 is without AVX), and a level is a promise.
+    #[cfg(feature = "compiler")]
     const fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Native | Self::Armv8_0 | Self::Portable => &[],
