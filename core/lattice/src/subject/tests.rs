@@ -177,8 +177,8 @@ fn an_operation_of_a_later_version_is_read_as_unsupported() {
             other => panic!("{text}: {other:?}"),
         }
     }
-    let history = names.read("wadm.api.prod.model.history.hello");
-    assert!(matches!(history, Ok(Subject::App(AppSubject::Other(_)))), "{history:?}");
+    let later = names.read("wadm.api.prod.model.explode.hello");
+    assert!(matches!(later, Ok(Subject::App(AppSubject::Other(_)))), "{later:?}");
 }
 
 #[test]
