@@ -18,12 +18,16 @@ pub(crate) async fn measure(writes: usize, runs: usize) -> Result<Value> {
     let store = Store::new(cluster.join(&lattice).await, config);
     store.ensure().await?;
     let mut times = Vec::new();
-    let mut expected: Vec<Expect> = vec![Expect::Absent; writes];
+    // The lease comes first, as in every batch of a leader.
+    let mut expected: Vec<Expect> = vec![Expect::Absent; writes + 1];
     for _ in 0..runs {
         let batch: Vec<Write> = expected
             .iter()
             .enumerate()
-            .map(|(index, expect)| Write::put(key(index), vec![7; BYTES], *expect))
+            .map(|(index, expect)| match index {
+                0 => Write::put(Key::Lease, vec![7], *expect),
+                _ => Write::put(key(index), vec![7; BYTES], *expect),
+            })
             .collect();
         let begun = Instant::now();
         let last = match store.commit(&batch).await {
@@ -32,7 +36,7 @@ pub(crate) async fn measure(writes: usize, runs: usize) -> Result<Value> {
         };
         times.push(begun.elapsed().as_secs_f64() * 1e3);
         // The last message has this sequence, and those before it the ones before that.
-        let first = last + 1 - writes as u64;
+        let first = last - writes as u64;
         expected = (first..=last).map(Expect::Revision).collect();
     }
     Ok(json!({ "commit_ms": times, "bytes": BYTES }))
