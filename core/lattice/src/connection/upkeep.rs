@@ -199,6 +199,7 @@ impl<F: Fn(Notice)> Observer<F> {
     fn on(&self, event: Event) {
         let notice = match event {
             Event::Connected => {
+                self.next.connected();
                 self.state.send_modify(|link| {
                     link.up = true;
                     link.connects += 1;

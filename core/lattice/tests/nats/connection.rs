@@ -318,6 +318,7 @@ async fn a_message_carries_the_trace_it_was_said_in() {
 async fn a_server_that_hangs_is_left_before_its_members_count_as_lost() {
     let hanging = NatsServer::start();
     let elsewhere = NatsServer::free_port();
+    // The client takes them in any order: the one that is not there yet may have failed first.
     let urls = format!("{},nats://127.0.0.1:{elsewhere}", hanging.url());
     let config = ConnectConfig::member(urls, lattice(), "c1".parse().unwrap());
     let connection = Connection::connect(config, |_| {}).await.unwrap();

@@ -15,39 +15,57 @@ use super::BACKOFF_MAX;
 /// is back before five seconds are over.
 const FIRST_MAX: Duration = Duration::from_millis(750);
 
-/// Remembers where it went.
+/// Remembers where it went since the connection broke.
+///
+/// What a server failed at before that says little: one that was down at our start would be shunned
+/// for one that hangs now.
 #[derive(Debug, Default)]
 pub(super) struct Next {
-    last: Mutex<Option<ServerAddr>>,
+    outage: Mutex<Outage>,
+}
+
+#[derive(Debug, Default)]
+struct Outage {
+    /// Where it broke; unknown for the first connection, which was made without us.
+    left: Option<ServerAddr>,
+    /// In this order, some perhaps more than once.
+    tried: Vec<ServerAddr>,
 }
 
 impl Next {
     /// The next server to try, after which pause; none if there are no servers.
     pub(super) fn after(&self, servers: &[Server]) -> Option<(ServerAddr, Duration)> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // The first connection was made without us: to the only one that ever took it.
-        let left = servers.iter().find(|server| match &*last {
-            Some(last) => server.addr == *last,
-            None => server.did_connect,
-        });
-        let pause_max = match left {
-            Some(left) if 0 < left.failed_attempts => BACKOFF_MAX,
-            _ => FIRST_MAX,
-        };
-        let left = left.map(|left| left.addr.clone());
-        let next = best(servers, left.as_ref())?;
-        *last = Some(next.clone());
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause_max = if outage.tried.is_empty() { FIRST_MAX } else { BACKOFF_MAX };
+        let next = outage.next(servers)?;
+        outage.tried.push(next.clone());
         Some((next, pause_max.mul_f64(fastrand::f64())))
+    }
+
+    /// The server that was tried last took us.
+    pub(super) fn connected(&self) {
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = outage.tried.pop().or(outage.left.take());
+        *outage = Outage { left, tried: Vec::new() };
     }
 }
 
-/// One of those that failed least; where we come from counts as having failed once more.
-fn best(servers: &[Server], left: Option<&ServerAddr>) -> Option<ServerAddr> {
-    let failures =
-        |server: &Server| server.failed_attempts + usize::from(Some(&server.addr) == left);
-    let fewest = servers.iter().map(failures).min()?;
-    let best: Vec<_> = servers.iter().filter(|server| failures(server) == fewest).collect();
-    fastrand::choice(best).map(|server| server.addr.clone())
+impl Outage {
+    /// One of those that were tried least since it broke. Where it broke counts as tried, and of
+    /// equals the one that failed least of all times is taken.
+    fn next(&self, servers: &[Server]) -> Option<ServerAddr> {
+        let broke_at = |server: &Server| match &self.left {
+            Some(left) => server.addr == *left,
+            None => server.did_connect,
+        };
+        let tried = |server: &Server| self.tried.iter().filter(|addr| **addr == server.addr).count();
+        let rank = |server: &Server| {
+            (tried(server) + usize::from(broke_at(server)), server.failed_attempts)
+        };
+        let least = servers.iter().map(rank).min()?;
+        let best: Vec<_> = servers.iter().filter(|server| rank(server) == least).collect();
+        fastrand::choice(best).map(|server| server.addr.clone())
+    }
 }
 
 #[cfg(test)]
@@ -77,24 +95,36 @@ mod tests {
         }
         let next = Next::default();
         assert_eq!(goes(&next, &[("a:1", 0), ("b:1", 0)]), "b");
+        next.connected();
         assert_eq!(goes(&next, &[("a:1", 0), ("b:1", 0)]), "a", "now it broke at b");
+        next.connected();
+        assert_eq!(goes(&next, &[("a:1", 0), ("b:1", 0)]), "b", "and at a again");
     }
 
     #[test]
-    fn the_one_that_failed_least_is_next_and_the_only_one_always() {
+    fn what_failed_before_it_broke_is_forgiven() {
+        let next = Next::default();
+        assert_eq!(goes(&next, &[("a:1", 0), ("b:1", 7), ("c:1", 1)]), "c", "but remembered");
+        assert_eq!(goes(&next, &[("a:1", 0), ("b:1", 7), ("c:1", 2)]), "b");
+        assert_eq!(goes(&next, &[("a:1", 0), ("b:1", 8), ("c:1", 2)]), "a", "the others are down");
+        assert_eq!(goes(&next, &[("a:1", 1), ("b:1", 8), ("c:1", 2)]), "c", "each in its turn");
+    }
+
+    #[test]
+    fn the_only_one_is_tried_always() {
         let next = Next::default();
         assert_eq!(goes(&next, &[("a:1", 0)]), "a");
         assert_eq!(goes(&next, &[("a:1", 1)]), "a");
-        let next = Next::default();
-        assert_eq!(goes(&next, &[("a:1", 0), ("b:1", 3), ("c:1", 2)]), "a", "the others are down");
         assert_eq!(Next::default().after(&[]), None);
     }
 
     #[test]
     fn the_first_attempt_follows_soon_and_further_ones_are_spread_wider() {
-        let pauses = |failed| {
+        let pauses = |attempts: usize| {
             (0..200).map(move |_| {
-                Next::default().after(&servers(&[("a:1", failed), ("b:1", failed)])).unwrap().1
+                let next = Next::default();
+                (0..attempts).for_each(|_| drop(next.after(&servers(&[("a:1", 0), ("b:1", 0)]))));
+                next.after(&servers(&[("a:1", 0), ("b:1", 0)])).unwrap().1
             })
         };
         assert!(pauses(0).all(|pause| pause <= FIRST_MAX));
