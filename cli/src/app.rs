@@ -4,6 +4,7 @@ mod deploy;
 mod diff;
 mod editor;
 mod history;
+mod import;
 mod lines;
 mod progress;
 mod remove;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use wattle_types::AppName;
 
-/// Validate, deploy, list, inspect, compare, roll back and remove applications.
+/// Validate, deploy, list, inspect, compare, roll back, import and remove applications.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Validate(validate::ValidateArgs),
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     History(history::HistoryArgs),
     Diff(diff::DiffArgs),
     Rollback(history::RollbackArgs),
+    Import(import::ImportArgs),
     Undeploy(remove::NameArgs),
     Delete(remove::DeleteArgs),
 }
@@ -40,6 +42,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::History(args) => history::history(args).await?,
         Command::Diff(args) => diff::diff(args).await?,
         Command::Rollback(args) => return history::rollback(args).await,
+        Command::Import(args) => return import::import(args).await,
         Command::Undeploy(args) => remove::undeploy(args).await?,
         Command::Delete(args) => remove::delete(args).await?,
     }

@@ -10,7 +10,7 @@ use wattle_lattice::subject::{AppSubject, ControlSubject, ControllerOp, HostOp};
 use wattle_lattice::{
     ConnectConfig, Connection, Credentials, Notice, Reply, RequestError, Subject, ctl, wadm,
 };
-use wattle_types::{HostId, Inventory, LatticeId, stored};
+use wattle_types::{ControllerReport, HostId, Inventory, LatticeId, Token, stored};
 
 use crate::controller;
 use crate::home::{HomeArgs, NATS_URL};
@@ -95,7 +95,7 @@ impl LatticeArgs {
             }
         });
         match tokio::time::timeout(within, connecting).await {
-            Ok(connection) => Ok(Lattice { connection: connection?, within }),
+            Ok(connection) => Ok(Lattice { connection: connection?, within, leader: None }),
             Err(_) => {
                 let reason = reason.lock().expect("nothing panics while it holds the lock").take();
                 let reason = reason.unwrap_or_else(|| format!("no answer within {within:?}"));
@@ -114,9 +114,31 @@ pub(crate) struct Lattice {
     pub(crate) connection: Connection,
     /// How long each answer may take.
     pub(crate) within: Duration,
+    /// Who is asked by the application API, instead of whoever answers it.
+    leader: Option<Token>,
 }
 
 impl Lattice {
+    /// From now on the application API is that of the leader, also where something else answers for
+    /// the lattice. Gives the leader's report.
+    pub(crate) async fn ask_the_leader_by_name(&mut self) -> Result<ControllerReport> {
+        let until = Instant::now() + self.within;
+        loop {
+            let reports = controller::reports(self, LEADER_WINDOW).await?;
+            if let Some(leader) = reports.into_iter().find(|report| report.leads) {
+                self.leader = Some(leader.name.clone());
+                return Ok(leader);
+            }
+            if until <= Instant::now() {
+                bail!(
+                    "no controller leads lattice {}; `wattle controller status` shows those that \
+                     there are",
+                    self.connection.lattice()
+                );
+            }
+        }
+    }
+
     /// Asks the application API, which answers in JSON.
     pub(crate) async fn app<T: DeserializeOwned>(
         &self,
@@ -134,7 +156,8 @@ impl Lattice {
         body: Bytes,
     ) -> Result<AppReply> {
         let operation = op.to_string();
-        let mut subject = Subject::App(op);
+        let of_leader = |name| Subject::Controller { name, op: ControllerOp::App };
+        let mut subject = self.leader.clone().map_or(Subject::App(op), of_leader);
         let headers = [&JSON[..], more, &[(wadm::headers::OPERATION, operation.as_str())]].concat();
         let until = Instant::now() + self.within;
         let attempt = self.within / ATTEMPTS;
@@ -161,8 +184,7 @@ impl Lattice {
                 Err(RequestError::TimedOut { .. }) if Instant::now() < until => {
                     let reports = controller::reports(self, LEADER_WINDOW).await?;
                     if let Some(leader) = reports.into_iter().find(|report| report.leads) {
-                        let op = ControllerOp::App;
-                        subject = Subject::Controller { name: leader.name, op };
+                        subject = of_leader(leader.name);
                     }
                 }
                 Err(error) => return Err(error).context("the controller did not answer"),

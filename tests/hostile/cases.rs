@@ -4,11 +4,13 @@ use std::fmt;
 
 use crate::bombs::Bomb;
 
+mod again;
 mod calls;
 mod endless;
 mod files;
 mod framing;
 mod greedy;
+mod modern;
 mod modules;
 mod noise;
 mod outgoing;
@@ -72,6 +74,16 @@ pub(crate) enum By {
     Crowd(&'static str),
     /// A request to one of two components that are linked to each other.
     Circle,
+    /// A request to the component whose instances serve more than one call, one after another. It
+    /// has a second.
+    Again,
+    /// A request to the component of WASI 0.3, which has a second.
+    Modern,
+    /// The same with ten seconds.
+    ModernPatient,
+    /// A request to the component of WASI 0.3 whose instances serve several calls at once, which has
+    /// a second.
+    Together,
     /// A request to a component made of `modules/<id>.wat`.
     Module,
     /// A call of the function of `answers.wat`.
@@ -109,13 +121,15 @@ const fn case(
 
 /// All of them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
-    let groups: [&'static [Case]; 9] = [
+    let groups: [&'static [Case]; 11] = [
         endless::CASES,
         greedy::CASES,
         framing::CASES,
         outgoing::CASES,
         noise::CASES,
         sealed::CASES,
+        again::CASES,
+        modern::CASES,
         modules::CASES,
         calls::CASES,
         files::CASES,
@@ -160,6 +174,9 @@ impl fmt::Display for By {
             Self::Asker(_) | Self::Caller(_) | Self::Flood(_) | Self::Crowd(_) | Self::Circle => {
                 "hostile"
             }
+            Self::Again => "hostile, again",
+            Self::Modern | Self::ModernPatient => "hostile-p3",
+            Self::Together => "hostile-p3, together",
             Self::Module => "modules",
             Self::Callee => "answers.wat",
             Self::File(_) => "a file",

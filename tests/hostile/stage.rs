@@ -78,6 +78,7 @@ impl Stage {
     fn application(&self, allowed: &str) -> Value {
         let signed = |name: &str, component: &Component| self.lattice.signed(name, component);
         let attacker = signed("attacker", &guest("hostile"));
+        let modern = signed("modern", &guest("hostile-p3"));
         let neighbour = signed("neighbour", &guest("http-hello"));
         let callee = signed("answers", &component::callee());
         let modules: Vec<(&str, String)> = cases::all()
@@ -85,9 +86,20 @@ impl Stage {
             .map(|case| (case.id, signed(case.id, &component::module(case.id))))
             .collect();
         let mut all = vec![("neighbour", neighbour.as_str()), ("answers", callee.as_str())];
-        let attackers =
-            ["brief", "patient", "asker", "caller", "flood", "crowd", "circle", "circle-back"];
+        let attackers = [
+            "brief",
+            "patient",
+            "asker",
+            "caller",
+            "flood",
+            "crowd",
+            "circle",
+            "circle-back",
+            "again",
+        ];
         all.extend(attackers.map(|name| (name, attacker.as_str())));
+        let modern_ones = ["modern", "modern-patient", "together"];
+        all.extend(modern_ones.map(|name| (name, modern.as_str())));
         all.extend(modules.iter().map(|(id, image)| (*id, image.as_str())));
 
         let plain: Vec<_> = all.iter().map(|(name, image)| (*name, *image, None)).collect();
@@ -106,6 +118,10 @@ impl Stage {
             let hosts: Vec<&str> = FORBIDDEN.into_iter().chain([allowed]).collect();
             let outbound = json!({"type": "outbound", "properties": {"hosts": hosts}});
             add_trait(&mut app, name, outbound);
+        }
+        for (name, policy) in [("again", "reused"), ("together", "concurrent")] {
+            let instances = json!({"type": "instances", "properties": {"policy": policy}});
+            add_trait(&mut app, name, instances);
         }
         for (from, to) in [("circle", "circle-back"), ("circle-back", "circle")] {
             add_trait(&mut app, from, link(to, ("wasi", "http"), &["outgoing-handler"]));
@@ -143,7 +159,7 @@ impl Stage {
 }
 
 fn is_patient(name: &str) -> bool {
-    matches!(name, "neighbour" | "patient" | "asker" | "circle" | "circle-back")
+    matches!(name, "neighbour" | "patient" | "asker" | "circle" | "circle-back" | "modern-patient")
 }
 
 /// What the status of an application says of one of its components that failed.

@@ -55,7 +55,7 @@ pub(crate) enum Seen {
 /// The time an attack has.
 pub(crate) fn limit(case: &Case) -> Duration {
     match case.by {
-        By::Patient | By::LargeBody | By::Asker(_) | By::Circle => PATIENT,
+        By::Patient | By::LargeBody | By::Asker(_) | By::Circle | By::ModernPatient => PATIENT,
         _ => BRIEF,
     }
 }
@@ -152,6 +152,10 @@ async fn request(stage: &Stage, case: &Case) -> Seen {
         By::Flood(path) => ("flood", Some(path)),
         By::Crowd(path) => ("crowd", Some(path)),
         By::Circle => ("circle", None),
+        By::Again => ("again", None),
+        By::Modern => ("modern", None),
+        By::ModernPatient => ("modern-patient", None),
+        By::Together => ("together", None),
         By::Module | By::Callee | By::File(_) => (case.id, None),
     };
     let asks = asks.map(|path| format!("?to={}&path={path}", stage.sink.address));

@@ -49,6 +49,15 @@ impl Places {
     pub(crate) fn cargo(&self) -> Command {
         let mut cargo = Command::new(cargo_program());
         cargo.current_dir(&self.root);
+        // What cargo tells this program of its own package is not for the cargo that it starts: build
+        // scripts that look at it would run again whenever somebody calls cargo directly, and most
+        // of the workspace would be built again after them.
+        for (name, _) in env::vars_os() {
+            let shown = name.to_string_lossy();
+            if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") {
+                cargo.env_remove(name);
+            }
+        }
         cargo
     }
 }

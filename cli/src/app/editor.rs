@@ -15,7 +15,7 @@ use super::seen::Seen;
 use crate::lattice::{AppReply, Lattice, LatticeArgs};
 
 /// The flag of every command that changes an application.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(super) struct ForceArgs {
     /// Go on though somebody else changed the application since it was looked at here.
     #[arg(long)]

@@ -65,6 +65,10 @@ impl Bucket {
         &self.connection
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn stream(&self) -> String {
         format!("KV_{}", self.name)
     }

@@ -4,6 +4,7 @@
 //! or JSON it was written in; reading it is `wattle_types::manifest`'s work.
 
 pub mod headers;
+pub mod kept;
 
 use serde::{Deserialize, Serialize};
 use wattle_types::AuthorKey;

@@ -3,6 +3,7 @@
 //!
 //! What it tries and is refused is answered as text, so that a test sees that the guest went on.
 
+mod again;
 mod answer;
 mod endless;
 mod framing;
@@ -145,6 +146,15 @@ fn attack(path: &str, query: &Query, request: IncomingRequest, to: ResponseOutpa
         "/two-thousand-buckets" => stores::two_thousand_buckets(),
         "/strange-stores" => told(to, &stores::strange_stores()),
         "/count-without-end" => stores::count_without_end(),
+
+        "/hoard-handles" => told(to, &again::hoard_handles()),
+        "/hoard-memory" => told(to, &again::hoard_memory()),
+        "/mark-and-trap" => again::mark_and(framing::trap),
+        "/mark-and-exit" => again::mark_and(|| std::process::exit(0)),
+        "/mark-and-spin" => again::mark_and(endless::spin),
+        "/say-nothing-again" => drop(to),
+        "/half-a-body-again" => framing::body_never_finished(to),
+        "/marks-of-others" => told(to, again::marks_of_others()),
 
         "/given" => told(to, &sealed::given()),
         "/files" => told(to, &sealed::files()),

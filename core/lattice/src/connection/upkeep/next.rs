@@ -58,7 +58,8 @@ impl Outage {
             Some(left) => server.addr == *left,
             None => server.did_connect,
         };
-        let tried = |server: &Server| self.tried.iter().filter(|addr| **addr == server.addr).count();
+        let tried =
+            |server: &Server| self.tried.iter().filter(|addr| **addr == server.addr).count();
         let rank = |server: &Server| {
             (tried(server) + usize::from(broke_at(server)), server.failed_attempts)
         };
