@@ -92,14 +92,10 @@ fn claim_ids(
                 component.name
             ));
         }
+        // Of another owner's, neither who signed it nor where it ran holds any more.
         let record = IdRecord {
-            v: stored::VERSION,
-            id: id.clone(),
-            owner: Owner::App(name.clone()),
-            // Another owner's component: who signs this one is not known yet.
-            issuer: None,
-            first_seen_unix_s: at.unix_ms / 1_000,
             unknown: record.map(|record| record.unknown.clone()).unwrap_or_default(),
+            ..IdRecord::new(id.clone(), Owner::App(name.clone()), at.unix_ms / 1_000)
         };
         writes.push(Write {
             key: Key::Id(id.clone()),

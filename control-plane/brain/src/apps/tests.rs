@@ -111,14 +111,7 @@ fn an_id_has_one_owner() {
 #[test]
 fn an_id_of_something_started_by_hand_is_not_taken() {
     let mut world = World::leading(1);
-    let record = IdRecord {
-        v: 1,
-        id: "web".parse().unwrap(),
-        owner: Owner::Manual,
-        issuer: None,
-        first_seen_unix_s: 0,
-        unknown: Default::default(),
-    };
+    let record = IdRecord::new("web".parse().unwrap(), Owner::Manual, 0);
     world.intrude(Key::Id("web".parse().unwrap()), stored::encode(&record));
     world.put(&manifest("shop", "v1", &[("web", "")]));
     let message = refused(world.deploy("shop"));
