@@ -1,5 +1,6 @@
 //! What people ask, against a brain that leads and a store that works.
 
+mod adoption;
 mod edits;
 
 use wattle_types::{AppHead, AppName, IdRecord, Key, Owner, Revision, stored};
@@ -60,7 +61,8 @@ fn a_manifest_without_version_gets_one() {
     let text = manifest("shop", "''", &[("web", "")]);
     let Answer::Put { version, .. } = world.put(&text) else { panic!("not stored") };
     assert_eq!(version.len(), 26);
-    let answer = world.ask(Command::Deploy { name: name("shop"), version: Some(version) });
+    let answer =
+        world.ask(Command::Deploy { name: name("shop"), version: Some(version), takeover: false });
     assert!(matches!(answer, Answer::Deployed { .. }));
 }
 
@@ -185,7 +187,7 @@ fn what_does_not_exist_is_not_found() {
     for command in [
         Command::Get { name: name("none"), version: None },
         Command::Versions { name: name("none"), page: Page::default() },
-        Command::Deploy { name: name("none"), version: None },
+        Command::Deploy { name: name("none"), version: None, takeover: false },
         Command::Undeploy { name: name("none") },
         Command::Status { name: name("none") },
     ] {
@@ -193,7 +195,11 @@ fn what_does_not_exist_is_not_found() {
         assert!(matches!(answer, Answer::NotFound(_)), "{command:?}: {answer:?}");
     }
     world.put(&manifest("shop", "v1", &[("web", "")]));
-    let answer = world.ask(Command::Deploy { name: name("shop"), version: Some("v9".to_owned()) });
+    let answer = world.ask(Command::Deploy {
+        name: name("shop"),
+        version: Some("v9".to_owned()),
+        takeover: false,
+    });
     assert_eq!(answer, Answer::NotFound("application shop has no version v9".to_owned()));
 }
 
