@@ -276,7 +276,15 @@ impl Marks {
 pub(crate) enum Writing {
     Epoch(Epoch),
     Closure(Box<Closure>),
-    Manual { number: u64, set: Arc<ManualSet> },
+    Manual {
+        number: u64,
+        set: Arc<ManualSet>,
+    },
+    /// Which component a spec is.
+    Pin {
+        spec: SpecHash,
+        digest: Digest,
+    },
 }
 
 /// At most one closure is under way; epochs come once a second at the very most.
@@ -331,6 +339,12 @@ impl Disk {
                     tracing::warn!(error = %Chain(&error), "old components are still on disk");
                 }
                 Some(Event::Stored { generation })
+            }
+            Writing::Pin { spec, digest } => {
+                if let Err(error) = self.pin(*spec, *digest) {
+                    tracing::error!(error = %Chain(&error), "its component is not on disk");
+                }
+                None
             }
             Writing::Manual { number, set } => {
                 let number = *number;

@@ -13,6 +13,7 @@ use wattle_tasks::Chain;
 use wattle_types::{ActorId, ActorSpec, Digest, Key, SpecHash};
 
 use super::Driver;
+use crate::disk::Writing;
 
 /// Clients wait 2 s for the answer to their command, of which this is a part.
 const READ_WITHIN: Duration = Duration::from_millis(900);
@@ -79,16 +80,10 @@ impl Driver {
         if let Some(run) = self.means.router.actors.run(run) {
             run.give(hash, spec);
         }
-        let disk = self.means.disk.clone();
-        self.means.work.spawn(async move {
-            let pinned = tokio::task::spawn_blocking(move || disk.pin(hash, digest)).await;
-            match pinned {
-                Ok(Ok(())) => {}
-                // It is fetched anew at the next start.
-                Ok(Err(error)) => tracing::warn!(error = %Chain(&error), "not noted on disk"),
-                Err(error) => tracing::error!(%error, "noting it on disk panicked"),
-            }
-        });
+        // By the one that writes: before it removes what nobody needs.
+        if self.means.writer.try_send(Writing::Pin { spec: hash, digest }).is_err() {
+            tracing::warn!(%hash, "the disk is behind: at its next start it is fetched anew");
+        }
     }
 }
 
