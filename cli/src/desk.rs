@@ -8,8 +8,8 @@ use clap::Subcommand;
 use wattle_host::sandbox::Sandbox;
 
 use crate::{
-    app, call, claims, compile, completions, config, describe, down, get, keys, link, run, spy,
-    trust, up,
+    app, by_hand, call, claims, compile, completions, config, describe, down, get, keys, link, run,
+    spy, trust, up,
 };
 
 #[derive(Debug, Subcommand)]
@@ -19,6 +19,14 @@ pub(crate) enum Command {
     Down(down::Args),
     #[command(subcommand)]
     App(app::Command),
+    #[command(subcommand)]
+    Start(by_hand::Start),
+    #[command(subcommand)]
+    Stop(by_hand::Stop),
+    #[command(subcommand)]
+    Scale(by_hand::Scale),
+    #[command(subcommand)]
+    Update(by_hand::Update),
     #[command(subcommand)]
     Get(get::Command),
     #[command(subcommand)]
@@ -64,6 +72,10 @@ pub(crate) async fn run(command: Command, sandbox: Option<Sandbox>) -> Result<Ex
         Command::Up(args) => up::run(args, sandbox).await?,
         Command::Down(args) => down::run(args).await?,
         Command::App(command) => return app::run(command).await,
+        Command::Start(command) => by_hand::start(command).await?,
+        Command::Stop(command) => by_hand::stop(command).await?,
+        Command::Scale(command) => by_hand::scale(command).await?,
+        Command::Update(command) => by_hand::update(command).await?,
         Command::Get(command) => get::run(command).await?,
         Command::Link(command) => link::run(command).await?,
         Command::Config(command) => config::run(command).await?,

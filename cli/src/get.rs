@@ -111,7 +111,7 @@ async fn inventory(args: InventoryArgs) -> Result<()> {
 }
 
 /// By id, by the beginning of an id, or by name, whatever the case; several are an error.
-fn choose<'a>(hosts: &'a [HostSummary], wanted: &str) -> Result<&'a HostSummary> {
+pub(crate) fn choose<'a>(hosts: &'a [HostSummary], wanted: &str) -> Result<&'a HostSummary> {
     let wanted = wanted.to_ascii_lowercase();
     let by = |host: &&HostSummary| {
         host.id.to_string().to_ascii_lowercase().starts_with(&wanted)

@@ -207,6 +207,13 @@ impl Lattice {
         self.exchange_control::<serde_json::Value>(op, body).await.map(drop)
     }
 
+    /// The same, and what is said beside the success; mostly nothing.
+    pub(crate) async fn told(&self, op: ControlSubject, body: Bytes) -> Result<String> {
+        let asked = self.connection.request(&Subject::Control(op), body, self.within).await;
+        let reply = asked.map_err(|error| self.no_answer(error))?;
+        Ok(envelope::<serde_json::Value>(&reply.payload)?.message)
+    }
+
     async fn exchange_control<T: DeserializeOwned>(
         &self,
         op: ControlSubject,
@@ -316,10 +323,14 @@ impl AppReply {
 }
 
 fn read_envelope<T: DeserializeOwned>(payload: &[u8]) -> Result<Option<T>> {
+    Ok(envelope(payload)?.response)
+}
+
+fn envelope<T: DeserializeOwned>(payload: &[u8]) -> Result<ctl::Envelope<T>> {
     let envelope: ctl::Envelope<T> =
         serde_json::from_slice(payload).context("the host's answer is not one of this protocol")?;
     if !envelope.success {
         bail!("the host refused: {}", envelope.message);
     }
-    Ok(envelope.response)
+    Ok(envelope)
 }

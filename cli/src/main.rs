@@ -10,6 +10,8 @@ mod absent;
 #[cfg(feature = "operate")]
 mod app;
 #[cfg(feature = "operate")]
+mod by_hand;
+#[cfg(feature = "operate")]
 mod call;
 #[cfg(feature = "operate")]
 mod claims;

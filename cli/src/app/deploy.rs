@@ -29,6 +29,9 @@ pub(crate) struct DeployArgs {
     /// Which stored version to run; only with a name.
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
+    /// Take over what was started by hand under the same ids, also if it is another component.
+    #[arg(long)]
+    takeover: bool,
     /// Return once it is accepted.
     #[arg(long)]
     no_wait: bool,
@@ -51,7 +54,7 @@ pub(super) async fn deploy(args: DeployArgs) -> Result<ExitCode> {
         Some(manifest) => (manifest.metadata.name.clone(), Some(put(&mut editor, manifest).await?)),
         None => (args.what.parse()?, args.version.clone()),
     };
-    let request = serde_json::to_vec(&wadm::DeployRequest { version })?;
+    let request = serde_json::to_vec(&wadm::DeployRequest { version, takeover: args.takeover })?;
     let subject = AppSubject::Deploy { app: name.clone() };
     let reply: wadm::DeployReply = editor.change(&name, subject, request).await?;
     if reply.result != wadm::DeployResult::Acknowledged {

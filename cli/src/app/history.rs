@@ -103,7 +103,7 @@ pub(super) async fn rollback(args: RollbackArgs) -> Result<ExitCode> {
     let app = args.name.clone();
     let (subject, request) = match args.to {
         Some(version) => {
-            let request = wadm::DeployRequest { version: Some(version) };
+            let request = wadm::DeployRequest { version: Some(version), takeover: false };
             (AppSubject::Deploy { app }, serde_json::to_vec(&request)?)
         }
         None => (AppSubject::Rollback { app }, Vec::new()),

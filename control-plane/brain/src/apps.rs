@@ -5,6 +5,7 @@
 //! empty head: that it should not run is then something said, and not something missing.
 
 mod answer;
+mod claim;
 mod deploy;
 mod put;
 mod restore;
@@ -48,6 +49,8 @@ pub enum Command {
     Deploy {
         name: AppName,
         version: Option<String>,
+        /// Also what a person runs by hand, whatever it is.
+        takeover: bool,
     },
     /// Deploy what was deployed before what is deployed now.
     Rollback {
@@ -133,12 +136,13 @@ pub(crate) fn decide(
 ) -> Decision {
     match command {
         Command::Put { text } => put::put(text, base, at, mirror),
-        Command::Deploy { name, version } => unless_overtaken(name, base, mirror, || {
-            deploy::deploy(name, version.as_deref(), at, mirror)
+        Command::Deploy { name, version, takeover } => unless_overtaken(name, base, mirror, || {
+            let version = version.as_deref();
+            deploy::deploy(name, version, *takeover, at, mirror, view.fleet())
         }),
-        Command::Rollback { name } => {
-            unless_overtaken(name, base, mirror, || deploy::rollback(name, at, mirror))
-        }
+        Command::Rollback { name } => unless_overtaken(name, base, mirror, || {
+            deploy::rollback(name, at, mirror, view.fleet())
+        }),
         Command::Undeploy { name } => {
             unless_overtaken(name, base, mirror, || deploy::undeploy(name, at, mirror))
         }

@@ -112,7 +112,7 @@ impl Reconcile {
         self.ran_at = Some(now);
         let mut alarms = BTreeSet::new();
         let desired = gather::desired(mirror, &mut alarms);
-        let observed = gather::observed(now, mirror, fleet, &self.departures);
+        let observed = gather::observed(now, &desired, mirror, fleet, &self.departures);
         let plan = plan(&desired, &observed);
         if let Err(broken) = check(&plan, &desired, &observed) {
             alarms.insert(Alarm::PlanBroken { message: broken.to_string() });

@@ -297,7 +297,7 @@ impl World {
     }
 
     pub(crate) fn deploy(&mut self, app: &str) -> Answer {
-        self.ask(Command::Deploy { name: app.parse().unwrap(), version: None })
+        self.ask(Command::Deploy { name: app.parse().unwrap(), version: None, takeover: false })
     }
 
     pub(crate) fn put_and_deploy(&mut self, app: &str, version: &str, parts: &[(&str, &str)]) {

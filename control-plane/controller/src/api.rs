@@ -176,8 +176,8 @@ fn command(op: &AppSubject, payload: &[u8]) -> Result<Command, String> {
         }
         AppSubject::Rollback { app } => Command::Rollback { name: app.clone() },
         AppSubject::Deploy { app } => {
-            let version = body::<DeployRequest>(payload)?.version;
-            Command::Deploy { name: app.clone(), version }
+            let DeployRequest { version, takeover } = body(payload)?;
+            Command::Deploy { name: app.clone(), version, takeover }
         }
         AppSubject::Undeploy { app } => Command::Undeploy { name: app.clone() },
         AppSubject::Delete { app } => {

@@ -85,6 +85,15 @@ pub(crate) enum Wanted {
     Links {
         source: ActorId,
     },
+    /// Who owns an id, of the stream's leader, by a host.
+    Owner {
+        id: ActorId,
+    },
+    /// The same, to be changed.
+    Own {
+        id: ActorId,
+        write: Write,
+    },
 }
 
 /// What its sender had followed of the store.

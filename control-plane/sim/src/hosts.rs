@@ -1,6 +1,7 @@
 //! Hosts: the shipped agent in a process that crashes, sleeps and starts again, its disk, and what
 //! really runs there.
 
+mod by_hand;
 mod driver;
 mod life;
 

@@ -79,7 +79,7 @@ impl Operator {
             .then(|| versions[rng.usize(..versions.len())].clone());
         match rng.u8(..100) {
             0..40 => self.put(name, rng),
-            40..75 => Command::Deploy { name, version },
+            40..75 => Command::Deploy { name, version, takeover: false },
             75..83 => Command::Undeploy { name },
             83..90 => Command::Delete { name, version },
             90..95 => Command::Status { name },

@@ -1,12 +1,13 @@
 //! Everything there is in one run, and how time goes on in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fastrand::Rng;
 use wattle_agent as agent;
 use wattle_brain as brain;
 use wattle_trust::KeyPair;
-use wattle_types::{HostId, LatticeId, PublicKey, Role, nkey};
+use wattle_types::{HostId, LatticeId, ManualSet, PublicKey, Role, nkey};
 
 use crate::agenda::Agenda;
 use crate::controllers::{Controller, Inquiry, Request};
@@ -36,6 +37,7 @@ pub(crate) enum Due {
     AtStore(Box<Request>),
     AtHost(Inquiry),
     Saved(Process, Box<agent::Closure>),
+    SavedByHand(Process, u64, Arc<ManualSet>),
     Boot(Who),
     Heal(Who),
     CutNoticed(Process),
@@ -153,6 +155,7 @@ impl World {
             Due::AtStore(request) => self.at_store(*request),
             Due::AtHost(inquiry) => self.at_host(&inquiry),
             Due::Saved(of, closure) => self.saved(of, *closure),
+            Due::SavedByHand(of, number, set) => self.saved_by_hand(of, number, &set),
             Due::Boot(Who::Controller(index)) => self.boot_controller(index),
             Due::Boot(Who::Host(index)) => self.boot_host(index),
             Due::Heal(who) => self.heal(who),
@@ -208,6 +211,7 @@ impl Due {
             | Self::NextLook(process)
             | Self::Pump(process)
             | Self::Saved(process, _)
+            | Self::SavedByHand(process, ..)
             | Self::CutNoticed(process) => Some(*process),
             _ => None,
         }

@@ -162,6 +162,9 @@ pub struct VersionInfo {
 pub struct DeployRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Ours: also what a person runs by hand, whatever it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takeover: bool,
 }
 
 /// Reply to `model.deploy.<app>` and `model.undeploy.<app>`.

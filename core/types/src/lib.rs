@@ -7,7 +7,7 @@
 //! In reading order: what names are ([`name`], [`interface`], [`nkey`], [`digest`],
 //! [`fingerprint`], [`counter`], [`quantity`]); what a person writes ([`manifest`],
 //! [`application`], [`route`]); what a host is told ([`spec`], [`instance`], [`limit`],
-//! [`messaging`], [`assignment`], [`link`], [`owner`], [`lease`]); what a host says ([`host`],
+//! [`messaging`], [`assignment`], [`link`], [`owner`], [`lease`]), or told by hand ([`manual`]); what a host says ([`host`],
 //! [`serve`], [`usage`]); what a controller says ([`leadership`], [`controllers`]), and who asks it to change
 //! something ([`edit`]) or for a part of a list ([`page`]); where all that is stored ([`keys`], [`app_head`]).
 
@@ -28,6 +28,7 @@ pub mod lease;
 pub mod limit;
 pub mod link;
 pub mod manifest;
+pub mod manual;
 pub mod messaging;
 pub mod name;
 pub mod nkey;
@@ -63,6 +64,7 @@ pub use link::{
     Bound, ConfigRecord, LinkRecord, LinkReport, LinkState, LinkTable, LinkTarget, MissingLink,
 };
 pub use manifest::Manifest;
+pub use manual::{Life, ManualEntry, ManualSet, ManualValue};
 pub use messaging::{Messaging, SubjectPattern};
 pub use name::{
     ActorId, AppName, ComponentName, ConfigName, LatticeId, LinkName, StoreName, Token, TokenError,

@@ -1,14 +1,14 @@
 //! The machine as a whole: which part an event concerns, and what all parts say together.
 
+mod by_hand;
 mod leave;
 mod look;
+mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_types::stored::VERSION;
-use wattle_types::{
-    ActorId, Applied, Beat, Entry, Generation, IdRecord, Inventory, Key, Load, Millis,
-};
+use wattle_types::{ActorId, Applied, Beat, Generation, IdRecord, Inventory, Key, Load, Millis};
 
 use crate::acceptance::Acceptance;
 use crate::announce::Announcer;
@@ -16,12 +16,15 @@ use crate::closure::{Closures, Learned, Next};
 use crate::config::Config;
 use crate::effect::{Effect, Happening};
 use crate::event::{Component, Event, Failure, Reading, Restored, RunId};
+use crate::manual::Manual;
+use crate::ownership::Ownership;
 use crate::refusal::Refusal;
 use crate::report;
-use crate::runs::{Runs, Target};
+use crate::runs::Runs;
 
 use leave::Leaving;
 use look::Looking;
+use orders::Orders;
 
 /// Of the 1.x heartbeat; its listeners call a host lost after 70 s.
 const HEARTBEAT_MS: u64 = 30_000;
@@ -33,6 +36,9 @@ pub struct Agent {
     started: Millis,
     acceptance: Acceptance,
     closures: Closures,
+    manual: Manual,
+    ownership: Ownership,
+    orders: Orders,
     runs: Runs,
     announcer: Announcer,
     /// On disk, acknowledged, followed.
@@ -65,6 +71,9 @@ impl Agent {
             started: now,
             acceptance,
             closures: Closures::default(),
+            manual: Manual::default(),
+            ownership: Ownership::new(config.host),
+            orders: Orders::default(),
             runs: Runs::new(config.grace_ms),
             announcer: Announcer::new(config.host, config.boot),
             applied: None,
@@ -101,7 +110,9 @@ impl Agent {
         let looking = self.looking.as_ref().and_then(Looking::due);
         // A host that finishes stores nothing any more.
         let closures = self.closures.due().filter(|_| self.listens());
+        let by_hand = [self.manual.due(), self.ownership.due()];
         let times = [closures, self.runs.due(), self.heartbeat_at, looking, self.leave_due()];
+        let times = times.into_iter().chain(by_hand);
         times.into_iter().flatten().min()
     }
 
@@ -147,6 +158,15 @@ impl Agent {
                 self.closures.config_changed(&name, at_least);
             }
             Event::LookDue => self.look_at_all(out),
+            Event::Commanded { request, command } => self.on_commanded(request, command, out),
+            Event::OwnerRead { id, reading, unix_s } => {
+                self.on_owner_read(&id, reading, unix_s, now, out);
+            }
+            Event::OwnerWritten { id, stored } => self.on_owner_written(&id, stored, now, out),
+            Event::ManualStored { number } => self.on_manual_stored(number, now, out),
+            Event::ManualStoreFailed { number, message } => {
+                self.on_manual_store_failed(number, message, now, out);
+            }
             Event::Read { key: Key::Assign(host), reading } => {
                 if host == self.config.host {
                     self.on_assignment(reading, now, out);
@@ -172,7 +192,7 @@ impl Agent {
             }
             Event::AnnounceDue => out.push(Effect::Announce(self.announcer.repeat())),
             Event::Tick => self.on_tick(now, out),
-            Event::Drain => self.on_drain(now),
+            Event::Drain => self.on_drain(now, out),
         }
     }
 
@@ -187,6 +207,7 @@ impl Agent {
                 Next::Store(closure) => Effect::StoreClosure(closure),
             }));
         }
+        self.write_manual(now, out);
         let changed = self.runs.take_changed();
         if !changed.is_empty() {
             self.inventory_revision += 1;
@@ -228,9 +249,10 @@ impl Agent {
             out.push(Effect::Emit(Happening::Heartbeat(Box::new(self.inventory(now)))));
         }
         self.look_if_due(now, out);
+        self.ownership.tick(now, out);
+        self.end_overdue(now, out);
         let blocked = self.runs.tick(now, out);
-        let entries = blocked.iter().filter_map(|id| self.entry(id));
-        let keys: BTreeSet<Key> = entries.flat_map(|entry| self.closures.reasons(&entry)).collect();
+        let keys: BTreeSet<Key> = blocked.iter().flat_map(|id| self.reasons(id)).collect();
         if !keys.is_empty() {
             out.push(Effect::Read { keys });
         }
@@ -266,27 +288,22 @@ impl Agent {
     /// What is known of an actor has changed: it is bound anew, and what was blocked may be free
     /// now. What runs by a signed assignment is not stopped by a record, which is not signed.
     fn judge_again(&mut self, id: &ActorId, now: Millis, out: &mut Vec<Effect>) {
-        let Some(entry) = self.entry(id) else { return };
-        let mut target = self.closures.target(&entry);
-        if let Some(before) = self.runs.target(id)
-            && target.is_blocked()
-            && !before.is_blocked()
-        {
+        self.adopt();
+        let Some(before) = self.runs.target(id) else { return };
+        // Of a disk that lost something, an assignment may run that is not followed yet.
+        let restored = || self.closures.target(&self.entry_of(id, before));
+        let mut target = self.wanted(id).unwrap_or_else(restored);
+        if target.is_blocked() && !before.is_blocked() {
             target.plan = before.plan.clone();
         }
         self.runs.set(id, Some(target), now, out);
-    }
-
-    /// What an actor should be now, as the assignment says it.
-    fn entry(&self, id: &ActorId) -> Option<Entry> {
-        let target = self.runs.target(id)?;
-        Some(Entry { id: id.clone(), spec: target.hash, count: target.count })
     }
 
     fn on_stored(&mut self, generation: Generation, now: Millis, out: &mut Vec<Effect>) {
         if let Some(applied) = self.closures.stored(generation) {
             self.applied = Some(applied);
             self.inventory_revision += 1;
+            self.adopt();
             match self.leaving {
                 None => {
                     let targets = self.targets(self.closures.entries());
@@ -301,10 +318,6 @@ impl Agent {
         }
     }
 
-    fn targets(&self, entries: &[Entry]) -> BTreeMap<ActorId, Target> {
-        entries.iter().map(|entry| (entry.id.clone(), self.closures.target(entry))).collect()
-    }
-
     fn on_started(&mut self, run: RunId, component: Component, now: Millis, out: &mut Vec<Effect>) {
         let record = self.runs.actor_of(run).and_then(|id| self.closures.record(id));
         match record.and_then(|record| foreign_issuer(record, &component)) {
@@ -314,7 +327,7 @@ impl Agent {
     }
 
     fn restore(&mut self, restored: Restored, now: Millis, out: &mut Vec<Effect>) {
-        let Restored { sealed, values, .. } = restored;
+        let Restored { sealed, values, manual, .. } = restored;
         let accepted = sealed.as_deref().map(|sealed| self.acceptance.restore(sealed));
         let accepted = match accepted.transpose() {
             Ok(accepted) => accepted,
@@ -326,14 +339,19 @@ impl Agent {
         for refusal in self.closures.restore(values, accepted.as_ref()) {
             self.refuse(refusal, out);
         }
-        let (Some(accepted), Some(sealed)) = (accepted, sealed) else { return };
-        self.runs.set_all(self.targets(&accepted.assignment.entries), now, out);
-        let applied = accepted.applied;
-        // Of a disk that lost something, what is there runs, and only once the rest was read is
-        // the generation acknowledged.
-        if self.closures.resume(accepted, sealed) {
-            self.applied = Some(applied);
+        let entries = accepted.as_ref().map_or(&[][..], |accepted| &accepted.assignment.entries);
+        let entries = entries.to_vec();
+        if let (Some(accepted), Some(sealed)) = (accepted, sealed) {
+            let applied = accepted.applied;
+            // Of a disk that lost something, what is there runs, and only once the rest was read
+            // is the generation acknowledged.
+            if self.closures.resume(accepted, sealed) {
+                self.applied = Some(applied);
+            }
         }
+        self.restore_manual(manual.as_deref(), now, out);
+        self.adopt();
+        self.runs.set_all(self.targets(&entries), now, out);
     }
 
     fn announce(&mut self, changed: &BTreeSet<ActorId>, out: &mut Vec<Effect>) {

@@ -5,6 +5,7 @@
 //! watched for as long as an assignment refers to them, and what is followed is written again
 //! when they change.
 
+mod by_hand;
 mod candidate;
 mod disk;
 mod known;
@@ -20,6 +21,7 @@ use crate::effect::Closure;
 use crate::event::Reading;
 use crate::refusal::Refusal;
 
+use by_hand::ByHand;
 use candidate::{Candidate, Followed};
 use disk::{Disk, Of};
 use known::Known;
@@ -36,6 +38,7 @@ pub(crate) struct Closures {
     candidate: Option<Candidate>,
     /// What came while the candidate was being written.
     waiting: Option<Candidate>,
+    by_hand: ByHand,
 }
 
 /// What is needed next.
@@ -177,6 +180,9 @@ impl Closures {
         if learned.news && is_written {
             self.disk.touch();
         }
+        if learned.news && self.is_used_by_hand(key) {
+            self.by_hand.touched = true;
+        }
         learned
     }
 
@@ -199,6 +205,9 @@ impl Closures {
         }
         if learned.news && self.is_written(source) {
             self.disk.touch();
+        }
+        if learned.news && self.by_hand.entries.contains_key(source) {
+            self.by_hand.touched = true;
         }
         if let Some(candidate) = &mut self.candidate
             && self.links.is_settled(source, candidate.seq)
@@ -284,9 +293,14 @@ impl Closures {
         self.current.as_ref().map_or(&[], |current| &current.accepted.assignment.entries)
     }
 
-    /// Who is followed and refers to this configuration.
+    /// The entry that is followed for an actor.
+    pub(crate) fn entry(&self, id: &ActorId) -> Option<&Entry> {
+        entry_of(self.entries(), id)
+    }
+
+    /// Who runs here and refers to this configuration.
     pub(crate) fn users_of(&self, name: &ConfigName) -> Vec<ActorId> {
-        let users = self.entries().iter();
+        let users = self.entries().iter().chain(self.by_hand.entries.values());
         let users = users.filter(|entry| self.known.config_names(entry).contains(name));
         users.map(|entry| entry.id.clone()).collect()
     }
@@ -359,8 +373,9 @@ impl Closures {
     /// Forgets what neither is followed nor will be.
     fn tidy(&mut self) {
         let current = self.current.iter().flat_map(|f| &f.accepted.assignment.entries);
-        let candidate = self.candidate.iter().flat_map(Candidate::entries);
-        let entries: Vec<&Entry> = current.chain(candidate).collect();
+        let candidates = self.candidate.iter().chain(&self.waiting).flat_map(Candidate::entries);
+        let entries = current.chain(candidates).chain(self.by_hand.entries.values());
+        let entries: Vec<&Entry> = entries.collect();
         let ids = entries.iter().map(|entry| entry.id.clone()).collect();
         let names = entries.iter().flat_map(|entry| self.known.config_names(entry));
         let names = names.cloned().collect();

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wattle_types::{
-    ActorId, ActorSpec, Applied, Beat, Epoch, Generation, Inventory, Key, LinkTable, ServeDelta,
-    SpecHash,
+    ActorId, ActorSpec, Applied, Beat, Digest, Epoch, Generation, Inventory, Key, LinkTable,
+    ManualSet, ServeDelta, SpecHash,
 };
 
-use crate::{Component, Refusal, RunId};
+use crate::{Answer, Component, Refusal, RequestId, RunId};
 
 /// To be done by the driver, in the order given.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,11 +54,45 @@ pub enum Effect {
         run: RunId,
         count: u32,
     },
+    /// What was started by hand belongs to an application from now on, and goes on running: this
+    /// is its spec now, which stands for the same component. Not answered.
+    Adopt {
+        id: ActorId,
+        run: RunId,
+        hash: SpecHash,
+        spec: Arc<ActorSpec>,
+        digest: Digest,
+    },
     /// Give the run nothing new, let it finish what is in flight but no longer than `grace_ms`,
     /// and drop it; a start under way is given up. Answered by `Stopped`.
     Stop {
         run: RunId,
         grace_ms: u64,
+    },
+    /// Read who owns this id, from the store's leader. Answered by one
+    /// [`Event::OwnerRead`](crate::Event::OwnerRead).
+    ReadOwner {
+        id: ActorId,
+    },
+    /// Write who owns this id, if nothing was stored there after the sequence `expect`, where 0 is
+    /// that nothing ever was. Answered by one
+    /// [`Event::OwnerWritten`](crate::Event::OwnerWritten).
+    WriteOwner {
+        id: ActorId,
+        /// None deletes.
+        record: Option<Vec<u8>>,
+        expect: u64,
+    },
+    /// Replace what is on disk of what was started by hand. Answered by `ManualStored` or
+    /// `ManualStoreFailed`.
+    StoreManual {
+        number: u64,
+        set: Arc<ManualSet>,
+    },
+    /// Tell whoever gave the command.
+    Answer {
+        request: RequestId,
+        answer: Answer,
     },
     Beat(Beat),
     /// Tell the lattice what this host serves; the host's own table takes it too.

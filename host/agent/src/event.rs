@@ -7,6 +7,8 @@ use wattle_types::{
     Key, LinkReport, Load,
 };
 
+use crate::{Command, RequestId};
+
 /// One run of one spec of an actor on this host. A start that is tried again and a changed spec
 /// are other runs, so that a late answer is never taken for an answer to something newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +57,34 @@ pub enum Event {
     LinksJudged {
         id: ActorId,
         reports: Vec<LinkReport>,
+    },
+    /// Somebody tells this host what to do. Answered by one
+    /// [`Effect::Answer`](crate::Effect::Answer).
+    Commanded {
+        request: RequestId,
+        command: Command,
+    },
+    /// The answer to [`Effect::ReadOwner`](crate::Effect::ReadOwner).
+    OwnerRead {
+        id: ActorId,
+        reading: OwnerReading,
+        /// Now by this machine's clock, in seconds since 1970.
+        unix_s: u64,
+    },
+    /// The answer to [`Effect::WriteOwner`](crate::Effect::WriteOwner). Not `stored`: nobody
+    /// knows, or it is not.
+    OwnerWritten {
+        id: ActorId,
+        stored: bool,
+    },
+    /// What was started by hand is on disk as it was handed over, also after a power cut.
+    ManualStored {
+        number: u64,
+    },
+    /// It is not; what the disk has is unknown.
+    ManualStoreFailed {
+        number: u64,
+        message: String,
     },
     /// The leader said, under its signature, which epoch it leads.
     LeaderHeard {
@@ -109,6 +139,21 @@ pub enum Reading {
     Failed,
 }
 
+/// What the store's leader has under the key of an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnerReading {
+    Record {
+        bytes: Vec<u8>,
+        seq: u64,
+    },
+    /// No record; `seq` is the sequence of the marker of its deletion, 0 if there never was one.
+    Free {
+        seq: u64,
+    },
+    /// The store did not answer.
+    Failed,
+}
+
 /// What a component turned out to be once it was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
@@ -142,4 +187,6 @@ pub struct Restored {
     pub sealed: Option<Vec<u8>>,
     /// Specs, id records, links and configuration it refers to.
     pub values: BTreeMap<Key, Vec<u8>>,
+    /// What was started by hand, as it was stored.
+    pub manual: Option<Vec<u8>>,
 }

@@ -1,8 +1,9 @@
 //! Everything a host decides, as one state machine: [`Agent::step`].
 //!
 //! Which assignments it obeys ([`Refusal`]), when one is durable enough to be acknowledged, what
-//! is started, swapped, tried again and stopped, what it says of itself in beats, in the serve
-//! table and in its inventory, and how it leaves. The daemon is its driver: it turns
+//! may be started by hand beside them ([`Command`]), what is started, swapped, tried again and
+//! stopped, what it says of itself in beats, in the serve table and in its inventory, and how it
+//! leaves. The daemon is its driver: it turns
 //! [`Effect`]s into I/O and results into [`Event`]s, and so does the simulator. Beside the machine,
 //! as plain functions: how a person may change [`links`] and [`configs`], and what a link comes
 //! to ([`judge`]).
@@ -15,12 +16,15 @@ mod agent;
 mod announce;
 mod backoff;
 mod closure;
+mod command;
 mod config;
 pub mod configs;
 mod effect;
 mod event;
 mod judge;
 pub mod links;
+mod manual;
+mod ownership;
 mod refusal;
 mod report;
 mod runs;
@@ -28,8 +32,9 @@ mod runs;
 mod testing;
 
 pub use agent::Agent;
+pub use command::{Answer, Command, Denial, RequestId, Start};
 pub use config::Config;
 pub use effect::{Closure, Effect, Happening, Scaled};
-pub use event::{Component, Event, Failure, Reading, Restored, RunId};
+pub use event::{Component, Event, Failure, OwnerReading, Reading, Restored, RunId};
 pub use judge::judge;
 pub use refusal::Refusal;

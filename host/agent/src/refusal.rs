@@ -32,6 +32,8 @@ pub enum Refusal {
     LinkRecord { source_id: ActorId, reason: String },
     #[error("config {name} is not readable: {reason}")]
     ConfigRecord { name: ConfigName, reason: String },
+    #[error("what was started by hand is on disk and not readable; none of it runs: {reason}")]
+    ManualSet { reason: String },
 }
 
 impl Refusal {
@@ -58,6 +60,7 @@ impl Refusal {
             Self::OwnerRecord { .. } => "WT-HOST-OWNER-RECORD",
             Self::LinkRecord { .. } => "WT-HOST-LINK-RECORD",
             Self::ConfigRecord { .. } => "WT-HOST-CONFIG-RECORD",
+            Self::ManualSet { .. } => "WT-HOST-MANUAL-SET",
         }
     }
 

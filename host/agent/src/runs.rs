@@ -4,6 +4,7 @@
 //! Each actor has at most one target. A run that serves goes on until its successor is ready, so
 //! that a spec nobody can start costs no request.
 
+mod adopt;
 mod converge;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ pub(crate) struct Target {
     pub(crate) hash: SpecHash,
     pub(crate) count: u32,
     pub(crate) owner: Owner,
+    /// What events of it carry. Not its spec's for what was started by hand.
+    pub(crate) annotations: Arc<BTreeMap<String, String>>,
     pub(crate) links: Arc<LinkTable>,
     pub(crate) plan: Plan,
 }
@@ -62,6 +65,7 @@ pub(crate) struct Run {
     pub(crate) hash: SpecHash,
     pub(crate) spec: Arc<ActorSpec>,
     pub(crate) owner: Owner,
+    pub(crate) annotations: Arc<BTreeMap<String, String>>,
     pub(crate) count: u32,
     pub(crate) binding: Binding,
     pub(crate) phase: Phase,
@@ -252,6 +256,41 @@ impl Runs {
         self.changed.insert(id);
     }
 
+    /// Says again that something runs, and tries at once what waits to be tried again: somebody
+    /// asked for it, and waits to hear of it.
+    pub(crate) fn again(&mut self, id: &ActorId, now: Millis, out: &mut Vec<Effect>) {
+        let Some(actor) = self.actors.get_mut(id) else { return };
+        let Some(target) = &actor.target else { return };
+        let is_current = |run: &&Run| run.hash == target.hash && run.is_ready();
+        match actor.runs.values().find(is_current) {
+            Some(run) => {
+                let scaled = run.scaled(id, run.component().cloned());
+                out.push(Effect::Emit(Happening::Scaled(scaled)));
+            }
+            None if !target.is_blocked() => {
+                actor.failing = None;
+                self.converge(id, now, out);
+            }
+            None => {}
+        }
+    }
+
+    /// What an actor is, as its image was asked for.
+    pub(crate) fn image_of(&self, id: &ActorId) -> Option<String> {
+        match &self.target(id)?.plan {
+            Plan::Run { spec, .. } => Some(spec.image.clone()),
+            Plan::Blocked { .. } => None,
+        }
+    }
+
+    /// From now on events of an actor carry this.
+    pub(crate) fn annotate(&mut self, id: &ActorId, annotations: &BTreeMap<String, String>) {
+        let annotations = Arc::new(annotations.clone());
+        for run in self.actors.get_mut(id).into_iter().flat_map(|actor| actor.runs.values_mut()) {
+            run.annotations = Arc::clone(&annotations);
+        }
+    }
+
     /// What became of the links of an actor.
     pub(crate) fn judged(&mut self, id: &ActorId, reports: Vec<LinkReport>) {
         if let Some(actor) = self.actors.get_mut(id)
@@ -264,8 +303,7 @@ impl Runs {
 
     /// The targets of what serves.
     pub(crate) fn serving(&self) -> impl Iterator<Item = Option<&Target>> {
-        let is_ready = |run: &Run| matches!(run.phase, Phase::Ready(_));
-        let ready = self.actors.values().filter(move |actor| actor.runs.values().any(is_ready));
+        let ready = self.actors.values().filter(|actor| actor.runs.values().any(Run::is_ready));
         ready.map(|actor| actor.target.as_ref())
     }
 

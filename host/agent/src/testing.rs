@@ -56,8 +56,13 @@ pub(crate) fn config() -> Config {
 
 /// `web` is image 1 of actor `web`, `web#2` its image 2. All belong to application `shop`. What is
 /// called `set` is configured by `settings` and `more`.
-/// Of the application `shop`, but for `hand`, which a person started.
+/// Of the application `shop`, but for `hand`, which a person started. `hand:web` is what a person
+/// starts as `web`: the same image, with neither routes nor configuration of its own.
 pub(crate) fn spec(name: &str) -> ActorSpec {
+    if let Some(name) = name.strip_prefix("hand:") {
+        let ActorSpec { id, image, config_from, .. } = spec(name);
+        return ActorSpec { config_from, ..ActorSpec::new(id, image) };
+    }
     let (actor, version) = name.split_once('#').unwrap_or((name, "1"));
     let route = HttpRoute { host: None, path: format!("/{actor}") };
     let image = format!("file:///{actor}/{version}.wasm");
@@ -111,14 +116,7 @@ pub(crate) fn leads(epoch: u64) -> Vec<u8> {
 }
 
 pub(crate) fn record(name: &str, owner: &str) -> IdRecord {
-    IdRecord {
-        v: VERSION,
-        id: id(name),
-        owner: Owner::App(owner.parse().unwrap()),
-        issuer: None,
-        first_seen_unix_s: 1,
-        unknown: BTreeMap::new(),
-    }
+    IdRecord::new(id(name), Owner::App(owner.parse().unwrap()), 1)
 }
 
 /// `web -> db` is a link of `web` by which its calls to `acme:shop/orders` go to `db`.

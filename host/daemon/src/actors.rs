@@ -11,9 +11,11 @@ use http_body_util::BodyExt;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use wattle_agent::RunId;
-use wattle_capability::{Body, BodyError, CallContext, Invocation, Returned, body};
+use wattle_capability::{Body, BodyError, CallContext, Invocation, Returned, StoreScope, body};
 use wattle_engine::{Actor, CallError};
 use wattle_types::{ActorId, ActorSpec, Exports, SpecHash, SubjectPattern};
+
+use crate::keyvalue::Owned;
 
 /// All runs of this host, by a lock that is held for one look.
 #[derive(Debug, Default)]
@@ -26,20 +28,36 @@ pub(crate) struct Actors {
 #[derive(Debug)]
 pub(crate) struct Run {
     id: RunId,
-    revision: SpecHash,
     actor: Actor,
-    spec: Arc<ActorSpec>,
+    whose: RwLock<Whose>,
+    /// None: those of its spec, for as long as it runs.
+    stores: Option<Arc<Owned>>,
     /// What its links must lead to: made when it is first asked for.
     imports: OnceLock<Exports>,
     /// Calls whose answers are not read to their end.
     in_flight: TaskTracker,
 }
 
+/// Which spec a run stands for now.
+#[derive(Clone, Debug)]
+struct Whose {
+    revision: SpecHash,
+    spec: Arc<ActorSpec>,
+}
+
 impl Actors {
     /// It can be called once [`Actors::serve`] says so.
-    pub(crate) fn add(&self, id: RunId, revision: SpecHash, actor: Actor, spec: Arc<ActorSpec>) {
+    pub(crate) fn add(
+        &self,
+        id: RunId,
+        revision: SpecHash,
+        actor: Actor,
+        spec: Arc<ActorSpec>,
+        stores: Option<Arc<Owned>>,
+    ) {
         let (imports, in_flight) = (OnceLock::new(), TaskTracker::new());
-        let run = Arc::new(Run { id, revision, actor, spec, imports, in_flight });
+        let whose = RwLock::new(Whose { revision, spec });
+        let run = Arc::new(Run { id, actor, whose, stores, imports, in_flight });
         self.runs.lock().expect("nothing panics while it holds this lock").insert(id, run);
     }
 
@@ -94,21 +112,34 @@ impl Run {
         self.id
     }
 
-    pub(crate) const fn revision(&self) -> SpecHash {
-        self.revision
+    pub(crate) fn revision(&self) -> SpecHash {
+        self.whose().revision
+    }
+
+    /// It goes on running, as this spec says.
+    pub(crate) fn give(&self, revision: SpecHash, spec: Arc<ActorSpec>) {
+        if let Some(stores) = &self.stores {
+            stores.give(StoreScope::of(&spec));
+        }
+        let mut whose = self.whose.write().expect("nothing panics while it holds this lock");
+        *whose = Whose { revision, spec };
     }
 
     pub(crate) const fn actor(&self) -> &Actor {
         &self.actor
     }
 
-    pub(crate) fn spec(&self) -> &ActorSpec {
-        &self.spec
+    pub(crate) fn spec(&self) -> Arc<ActorSpec> {
+        self.whose().spec
     }
 
     /// Messages that are brought to it.
-    pub(crate) fn subscribe(&self) -> &[SubjectPattern] {
-        &self.spec.messaging.subscribe
+    pub(crate) fn subscribe(&self) -> Vec<SubjectPattern> {
+        self.whose().spec.messaging.subscribe.clone()
+    }
+
+    fn whose(&self) -> Whose {
+        self.whose.read().expect("nothing panics while it holds this lock").clone()
     }
 
     /// What it calls and this host does not provide itself.

@@ -45,7 +45,7 @@ impl Mesh {
         let actor = self.starter.actor(loaded, &spec, binding, count)?;
         let (run, revision) = (RunId(self.runs.fetch_add(1, Ordering::Relaxed)), spec.hash());
         let config = spec.config.clone();
-        self.router.actors.add(run, revision, actor.clone(), Arc::new(spec));
+        self.router.actors.add(run, revision, actor.clone(), Arc::new(spec), None);
         self.router.bind(&id, run, Arc::new(LinkTable::of(links)), &config);
         self.router.actors.serve(&id, run, count);
         Ok(actor)

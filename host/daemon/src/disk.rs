@@ -1,5 +1,6 @@
 //! What a host keeps in its data folder besides its key and its components: the closure it
-//! restarts from, the marks it judges by, and which file each spec turned out to be.
+//! restarts from, what was started by hand, the marks it judges by, and which file each spec turned
+//! out to be.
 //!
 //! One redb file, written by one task, so that writes happen in the order they were asked for.
 
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use wattle_agent::{Closure, Event, Restored};
 use wattle_tasks::{CancellationToken, Chain};
 use wattle_types::stored::{self, VERSION};
-use wattle_types::{Applied, Digest, Epoch, Key, SpecHash};
+use wattle_types::{Applied, Digest, Epoch, Key, ManualSet, SpecHash};
 
 use crate::artifact::Artifacts;
 use crate::mailbox::Mailbox;
@@ -25,6 +26,8 @@ const CACHE_BYTES: usize = 4 << 20;
 const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
 /// Specs and id records, by their key in the control stream.
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
+/// `set`: what was started by hand.
+const MANUAL: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("manual");
 /// By spec: the component it was when it first ran here. A spec never changes, so neither does
 /// what it runs, whatever is at its image's place by now.
 const PINS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("pins");
@@ -83,7 +86,7 @@ impl Disk {
     pub(crate) fn restore(&self) -> Result<Restored, DiskError> {
         const WHAT: &str = "read what this host was assigned";
         let reading = self.database.begin_read().map_err(failed(WHAT))?;
-        let mut restored = Restored::default();
+        let mut restored = Restored { manual: self.manual()?, ..Restored::default() };
         let table = match reading.open_table(MARKS) {
             Ok(table) => table,
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(restored),
@@ -130,17 +133,58 @@ impl Disk {
         writing.commit().map_err(failed(WHAT))
     }
 
-    /// Drops pins and component files that this closure does not need. Only saves space, and
-    /// lets an image be fetched anew when it is deployed anew.
-    fn tidy(&self, keep: &BTreeSet<Key>) -> Result<(), DiskError> {
+    /// The specs of the closure.
+    fn assigned(&self) -> Result<Vec<SpecHash>, DiskError> {
+        const WHAT: &str = "read which specs are on disk";
+        let reading = self.database.begin_read().map_err(failed(WHAT))?;
+        let values = match reading.open_table(VALUES) {
+            Ok(values) => values,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(failed(WHAT)(error)),
+        };
+        let mut specs = Vec::new();
+        for entry in values.iter().map_err(failed(WHAT))? {
+            let (key, _) = entry.map_err(failed(WHAT))?;
+            if let Ok(Key::Spec(hash)) = key.value().parse() {
+                specs.push(hash);
+            }
+        }
+        Ok(specs)
+    }
+
+    /// What was started by hand, if anything ever was.
+    fn manual(&self) -> Result<Option<Vec<u8>>, DiskError> {
+        const WHAT: &str = "read what was started by hand";
+        let reading = self.database.begin_read().map_err(failed(WHAT))?;
+        let table = match reading.open_table(MANUAL) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(failed(WHAT)(error)),
+        };
+        let found = table.get("set").map_err(failed(WHAT))?;
+        Ok(found.map(|found| found.value().to_vec()))
+    }
+
+    fn store_manual(&self, set: &ManualSet) -> Result<(), DiskError> {
+        const WHAT: &str = "store what was started by hand";
+        let writing = self.database.begin_write().map_err(failed(WHAT))?;
+        {
+            let mut table = writing.open_table(MANUAL).map_err(failed(WHAT))?;
+            table.insert("set", &set.encode()[..]).map_err(failed(WHAT))?;
+        }
+        writing.commit().map_err(failed(WHAT))
+    }
+
+    /// Drops pins and component files that neither the closure nor anything started by hand needs.
+    /// Only saves space, and lets an image be fetched anew when it is deployed anew.
+    fn tidy(&self) -> Result<(), DiskError> {
         const WHAT: &str = "remove components nobody needs";
-        let specs: BTreeSet<[u8; 32]> = keep
-            .iter()
-            .filter_map(|key| match key {
-                Key::Spec(hash) => Some(*hash.0.bytes()),
-                _ => None,
-            })
-            .collect();
+        let by_hand = self.manual()?.as_deref().map(ManualSet::decode).transpose();
+        let by_hand = by_hand
+            .map_err(|source| DiskError::Unreadable { what: "what a person started", source })?;
+        let by_hand = by_hand.iter().flat_map(|set| &set.entries).map(|entry| entry.spec.hash());
+        let hashes = self.assigned()?.into_iter().chain(by_hand);
+        let specs: BTreeSet<[u8; 32]> = hashes.map(|hash| *hash.0.bytes()).collect();
         let mut needed = BTreeSet::new();
         let writing = self.database.begin_write().map_err(failed(WHAT))?;
         {
@@ -232,6 +276,15 @@ impl Marks {
 pub(crate) enum Writing {
     Epoch(Epoch),
     Closure(Box<Closure>),
+    Manual {
+        number: u64,
+        set: Arc<ManualSet>,
+    },
+    /// Which component a spec is.
+    Pin {
+        spec: SpecHash,
+        digest: Digest,
+    },
 }
 
 /// At most one closure is under way; epochs come once a second at the very most.
@@ -282,10 +335,28 @@ impl Disk {
                     tracing::error!(%generation, error = %message, "the assignment is not on disk");
                     return Some(Event::StoreFailed { generation, message });
                 }
-                if let Err(error) = self.tidy(&closure.keep) {
+                if let Err(error) = self.tidy() {
                     tracing::warn!(error = %Chain(&error), "old components are still on disk");
                 }
                 Some(Event::Stored { generation })
+            }
+            Writing::Pin { spec, digest } => {
+                if let Err(error) = self.pin(*spec, *digest) {
+                    tracing::error!(error = %Chain(&error), "its component is not on disk");
+                }
+                None
+            }
+            Writing::Manual { number, set } => {
+                let number = *number;
+                if let Err(error) = self.store_manual(set) {
+                    let message = Chain(&error).to_string();
+                    tracing::error!(error = %message, "what is started by hand is not on disk");
+                    return Some(Event::ManualStoreFailed { number, message });
+                }
+                if let Err(error) = self.tidy() {
+                    tracing::warn!(error = %Chain(&error), "old components are still on disk");
+                }
+                Some(Event::ManualStored { number })
             }
         }
     }
@@ -355,6 +426,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_started_by_hand_comes_back_beside_the_assignment() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = open(dir.path()).unwrap();
+        let mut set = ManualSet::new(Vec::new(), ["web".parse().unwrap()].into());
+        let written = disk.write(&Writing::Manual { number: 3, set: Arc::new(set.clone()) });
+        assert_eq!(written, Some(Event::ManualStored { number: 3 }));
+        let restored = disk.restore().unwrap();
+        assert_eq!(restored.manual, Some(set.encode()), "also without an assignment");
+        disk.store_closure(&closure(1, 4, &["a"], &["a"])).unwrap();
+        set.released.clear();
+        disk.write(&Writing::Manual { number: 4, set: Arc::new(set.clone()) });
+        drop(disk);
+        let restored = open(dir.path()).unwrap().restore().unwrap();
+        assert_eq!((restored.manual, restored.values.len()), (Some(set.encode()), 1));
+    }
+
+    #[test]
     fn a_component_is_kept_as_long_as_a_spec_needs_it() {
         let dir = tempfile::tempdir().unwrap();
         let disk = open(dir.path()).unwrap();
@@ -373,5 +461,25 @@ mod tests {
         assert!(disk.artifacts().kept(digests["a"]).is_some());
         assert_eq!(disk.pinned(spec("b")).unwrap(), None);
         assert!(disk.artifacts().kept(digests["b"]).is_none());
+        // What was started by hand needs its own, and neither takes from the other.
+        let by_hand = wattle_types::ActorSpec::new("web".parse().unwrap(), "file:///web.wasm");
+        disk.pin(by_hand.hash(), digests["a"]).unwrap();
+        let entry = wattle_types::ManualEntry {
+            spec: by_hand.clone(),
+            count: 1,
+            life: wattle_types::Life::Manual,
+            annotations: BTreeMap::new(),
+        };
+        let manual = |number, entries| Writing::Manual {
+            number,
+            set: Arc::new(ManualSet::new(entries, BTreeSet::new())),
+        };
+        disk.write(&manual(1, vec![entry]));
+        disk.write(&Writing::Closure(Box::new(closure(2, 1, &[], &[]))));
+        assert_eq!(disk.pinned(by_hand.hash()).unwrap(), Some(digests["a"]));
+        assert_eq!(disk.pinned(spec("a")).unwrap(), None);
+        disk.write(&manual(2, Vec::new()));
+        assert_eq!(disk.pinned(by_hand.hash()).unwrap(), None);
+        assert!(disk.artifacts().kept(digests["a"]).is_none());
     }
 }

@@ -3,6 +3,7 @@
 //! Decides nothing. What takes time is done by other tasks, which report back by mail; what is
 //! said to the lattice is said here, in the order in which the agent said it.
 
+mod by_hand;
 mod work;
 
 use std::collections::BTreeMap;
@@ -10,11 +11,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
-use wattle_agent::{Agent, Effect, Event, RunId};
+use wattle_agent::{Agent, Answer, Effect, Event, RequestId, RunId};
 use wattle_lattice::event::CloudEvent;
 use wattle_lattice::{PublishError, Store, Subject};
 use wattle_tasks::CancellationToken;
@@ -56,6 +57,9 @@ pub(crate) struct Driver {
     starting: BTreeMap<RunId, DropGuard>,
     /// Dropping one ends what its run listens to.
     listening: BTreeMap<RunId, DropGuard>,
+    /// Who waits for what came of a command.
+    asking: BTreeMap<RequestId, oneshot::Sender<Answer>>,
+    requests: u64,
     started: Instant,
     left: bool,
 }
@@ -67,8 +71,9 @@ impl Driver {
         means: Means,
         mail: mpsc::Receiver<Mail>,
     ) -> Self {
-        let (starting, listening) = (BTreeMap::new(), BTreeMap::new());
-        Self { agent, means, mail, store: None, starting, listening, started, left: false }
+        let (starting, listening, asking) = Default::default();
+        let (store, requests, left) = (None, 0, false);
+        Self { agent, means, mail, store, starting, listening, asking, requests, started, left }
     }
 
     /// Runs until the agent has left, which it does after `leave`, or until `stop`.
@@ -116,6 +121,10 @@ impl Driver {
                 }
                 mail = self.mail.recv() => match mail {
                     Some(Mail::Event(event)) => self.step(event).await,
+                    Some(Mail::Command(command, reply)) => {
+                        let event = self.commanded(command, reply);
+                        self.step(event).await;
+                    }
                     // Who asked may have gone away meanwhile.
                     Some(Mail::Inventory(reply)) => {
                         let _ = reply.send(self.agent.inventory(self.now()));
@@ -194,6 +203,18 @@ impl Driver {
                 tracing::info!(actor = %id, count, "serving");
             }
             Effect::Stop { run, grace_ms } => self.stop(run, Duration::from_millis(grace_ms)),
+            Effect::Adopt { id, run, hash, spec, digest } => {
+                self.adopt(&id, run, hash, spec, digest);
+            }
+            Effect::ReadOwner { id } => self.read_owner(id),
+            Effect::WriteOwner { id, record, expect } => self.write_owner(id, record, expect),
+            Effect::StoreManual { number, set } => {
+                if self.means.writer.try_send(Writing::Manual { number, set }).is_err() {
+                    let message = "the disk is behind".to_owned();
+                    return Some(Event::ManualStoreFailed { number, message });
+                }
+            }
+            Effect::Answer { request, answer } => self.answer(request, answer),
             Effect::Beat(beat) => {
                 let subject = Subject::Beat { host: beat.host };
                 self.publish(&subject, stored::encode(&beat).into()).await;

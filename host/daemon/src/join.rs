@@ -23,7 +23,7 @@ use crate::control::About;
 use crate::mailbox::Mailbox;
 use crate::router::Router;
 use crate::serve::ServeTable;
-use crate::{control, judging, spy};
+use crate::{by_hand, control, judging, spy};
 
 /// A living copy answers in a round trip; nobody at all is told at once by the server.
 const PROBE_WITHIN: Duration = Duration::from_millis(500);
@@ -130,7 +130,6 @@ impl Member {
             Pattern::AskedOf { host: host() },
             Pattern::HostPings,
             Pattern::HostControls { host: host() },
-            Pattern::ComponentControls { host: host() },
             Pattern::ProviderControls { host: host() },
             Pattern::LabelControls { host: host() },
         ] {
@@ -138,6 +137,10 @@ impl Member {
             let (connection, about) = (connection.clone(), self.about());
             tasks.spawn("control", |stop| control::serve(connection, about, incoming, stop));
         }
+        let pattern = Pattern::ComponentControls { host: host() };
+        let incoming = connection.subscribe(&pattern).await?;
+        let (asked, mailbox) = (connection.clone(), self.mailbox.clone());
+        tasks.spawn("control", |stop| by_hand::serve(asked, mailbox, incoming, stop));
         for pattern in [
             Pattern::WakesOf { host: host() },
             Pattern::Relinks,

@@ -2,7 +2,7 @@
 //! joins after it has started, and those of one component on disk.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use async_trait::async_trait;
 use wattle_capability::{Bucket, KeyValue, KvError, StoreScope};
@@ -47,6 +47,41 @@ impl KeyValue for Without {
         _store: &StoreName,
     ) -> Result<Arc<dyn Bucket>, KvError> {
         Err(KvError::Other(format!("this host was built without stores (feature `{}`)", self.0)))
+    }
+}
+
+/// The stores of one run: those of whoever it belongs to, which may change while it runs.
+pub(crate) struct Owned {
+    stores: Arc<dyn KeyValue>,
+    scope: RwLock<StoreScope>,
+}
+
+impl Owned {
+    pub(crate) fn new(stores: Arc<dyn KeyValue>, scope: StoreScope) -> Self {
+        Self { stores, scope: RwLock::new(scope) }
+    }
+
+    /// What is opened from now on is another owner's; what is open stays as it is.
+    pub(crate) fn give(&self, scope: StoreScope) {
+        *self.scope.write().expect("nothing panics while it holds this lock") = scope;
+    }
+}
+
+impl std::fmt::Debug for Owned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Owned").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl KeyValue for Owned {
+    async fn open(
+        &self,
+        _scope: &StoreScope,
+        store: &StoreName,
+    ) -> Result<Arc<dyn Bucket>, KvError> {
+        let scope = self.scope.read().expect("nothing panics while it holds this lock").clone();
+        self.stores.open(&scope, store).await
     }
 }
 

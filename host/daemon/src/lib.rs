@@ -27,6 +27,7 @@ mod artifact;
 pub mod bench;
 mod bindings;
 mod budget;
+mod by_hand;
 mod calls;
 pub mod code;
 mod commands;

@@ -1,7 +1,7 @@
 //! How everything reaches the driver: one queue, so that what happened in an order is told in it.
 
 use tokio::sync::{mpsc, oneshot};
-use wattle_agent::Event;
+use wattle_agent::{Answer, Command, Event};
 use wattle_types::{Inventory, ServeDelta};
 
 /// Answers of one burst of reads. When it is full its senders wait: none of them serves requests.
@@ -11,6 +11,7 @@ const WAITING_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(crate) enum Mail {
     Event(Event),
+    Command(Command, oneshot::Sender<Answer>),
     Inventory(oneshot::Sender<Inventory>),
     Serves(oneshot::Sender<ServeDelta>),
 }
@@ -28,6 +29,15 @@ impl Mailbox {
     /// Tells the driver, unless it has ended: then nobody needs to know.
     pub(crate) async fn tell(&self, event: Event) {
         let _ = self.0.send(Mail::Event(event)).await;
+    }
+
+    /// Gives a command, and returns where its answer comes; commands are begun in the order in
+    /// which they are given. Nothing comes once the driver has ended.
+    pub(crate) async fn command(&self, command: Command) -> oneshot::Receiver<Answer> {
+        let (reply, answer) = oneshot::channel();
+        // Then the reply is dropped, and that is the answer.
+        let _ = self.0.send(Mail::Command(command, reply)).await;
+        answer
     }
 
     /// None once the driver has ended.

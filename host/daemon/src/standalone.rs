@@ -146,7 +146,7 @@ pub async fn run(
     let actor = starter.actor(loaded, &spec, router.bindings.of(&id), engine.permits())?;
 
     let (run, revision) = (RunId(1), spec.hash());
-    router.actors.add(run, revision, actor, Arc::new(spec));
+    router.actors.add(run, revision, actor, Arc::new(spec), None);
     router.actors.serve(&id, run, router.load().limit);
     let entry = ServeEntry {
         actor: id,

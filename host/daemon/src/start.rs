@@ -19,6 +19,7 @@ use crate::bindings::Binding;
 use crate::disk::{Disk, DiskError};
 use crate::egress::{Server, ServerError};
 use crate::exit::Exit;
+use crate::keyvalue::Owned;
 use crate::messages::Post;
 use crate::outbound::Gate;
 use crate::precompiled::Places;
@@ -99,6 +100,13 @@ pub(crate) struct Starter {
     fetches: Arc<Semaphore>,
 }
 
+/// What came of a start.
+pub(crate) struct Started {
+    pub(crate) actor: Actor,
+    pub(crate) component: Component,
+    pub(crate) stores: Arc<Owned>,
+}
+
 impl Starter {
     pub(crate) fn new(
         engine: Engine,
@@ -131,7 +139,7 @@ impl Starter {
         spec: &ActorSpec,
         binding: Arc<Binding>,
         count: u32,
-    ) -> Result<(Actor, Component), StartError> {
+    ) -> Result<Started, StartError> {
         let fetch = self.fetches.acquire().await;
         let fetch = fetch.expect("the semaphore of fetches is never closed");
         let (trust, image, from) = (self.trust.clone(), spec.image.clone(), disk.clone());
@@ -150,12 +158,13 @@ impl Starter {
         let loaded = self.engine.load_with(verified, Some(Arc::new(search))).await?;
         drop(fetch);
         let component = describe(&loaded);
-        let actor = self.actor(loaded, spec, binding, count)?;
+        let stores = Arc::new(Owned::new(self.keyvalue.clone(), StoreScope::of(spec)));
+        let actor = self.actor_with(loaded, spec, binding, count, stores.clone())?;
         // Only now: what could not be started may be repaired in its place.
         let digest = component.digest;
         let pinned = tokio::task::spawn_blocking(move || disk.pin(hash, digest));
         pinned.await.map_err(|_| StartError::Panicked)?.map_err(StartError::Disk)?;
-        Ok((actor, component))
+        Ok(Started { actor, component, stores })
     }
 
     /// Binds a loaded component to what its spec says.
@@ -165,6 +174,17 @@ impl Starter {
         spec: &ActorSpec,
         binding: Arc<Binding>,
         count: u32,
+    ) -> Result<Actor, StartError> {
+        self.actor_with(loaded, spec, binding, count, self.keyvalue.clone())
+    }
+
+    fn actor_with(
+        &self,
+        loaded: Arc<Loaded>,
+        spec: &ActorSpec,
+        binding: Arc<Binding>,
+        count: u32,
+        keyvalue: Arc<dyn KeyValue>,
     ) -> Result<Actor, StartError> {
         if !spec.routes.is_empty() && !loaded.exports_http() {
             return Err(StartError::NotHttp { digest: loaded.digest() });
@@ -181,7 +201,7 @@ impl Starter {
         let config = ActorConfig {
             id: spec.id.clone(),
             config: spec.config.clone(),
-            keyvalue: self.keyvalue.clone(),
+            keyvalue,
             scope: StoreScope::of(spec),
             outbound: Arc::new(exit),
             messaging: self.post.voice(&spec.messaging),

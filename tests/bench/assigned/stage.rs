@@ -198,12 +198,6 @@ fn start_host(nats: &NatsServer, listener: SocketAddr, folder: &Path) -> Process
 }
 
 fn record(spec: &ActorSpec) -> Result<IdRecord> {
-    Ok(IdRecord {
-        v: VERSION,
-        id: spec.id.clone(),
-        owner: Owner::Manual,
-        issuer: None,
-        first_seen_unix_s: SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
-        unknown: Default::default(),
-    })
+    let first_seen = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    Ok(IdRecord::new(spec.id.clone(), Owner::Manual, first_seen))
 }

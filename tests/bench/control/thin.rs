@@ -214,6 +214,11 @@ impl Thin {
             | Effect::Bind { .. }
             | Effect::Emit(_)
             | Effect::Refused(_)
+            | Effect::Adopt { .. }
+            | Effect::ReadOwner { .. }
+            | Effect::WriteOwner { .. }
+            | Effect::StoreManual { .. }
+            | Effect::Answer { .. }
             | Effect::Leave => {}
         }
     }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use wattle_types::{AppName, Application, HttpRoute, IdRecord, Key, Owner, RevisionHead, stored};
+use wattle_types::{AppName, Application, HttpRoute, Key, RevisionHead};
 
+use super::claim::claim_ids;
 use super::{Answer, Decision, deployed_version, find, unknown, write_head};
 use crate::effect::{Payload, Write};
 use crate::event::Stamp;
+use crate::fleet::Fleet;
 use crate::mirror::{Mirror, actors};
 
 /// Records that a version should run, and with it who owns the ids of its actors, before
@@ -14,8 +16,10 @@ use crate::mirror::{Mirror, actors};
 pub(super) fn deploy(
     name: &AppName,
     version: Option<&str>,
+    takeover: bool,
     at: Stamp,
     mirror: &Mirror,
+    fleet: &Fleet,
 ) -> Decision {
     let (head, of) = match find(name, version, mirror) {
         Ok(found) => found,
@@ -26,7 +30,7 @@ pub(super) fn deploy(
         return Decision::Answer(Answer::Refused(message));
     };
     let application = &stated.application;
-    let ids = match claim_ids(name, application, at, mirror) {
+    let ids = match claim_ids(application, takeover, at, mirror, fleet) {
         Ok(ids) => ids,
         Err(message) => return Decision::Answer(Answer::Refused(message)),
     };
@@ -47,10 +51,10 @@ pub(super) fn deploy(
 }
 
 /// Deploys what was deployed before. Twice is back to where it was.
-pub(super) fn rollback(name: &AppName, at: Stamp, mirror: &Mirror) -> Decision {
+pub(super) fn rollback(name: &AppName, at: Stamp, mirror: &Mirror, fleet: &Fleet) -> Decision {
     let Some(head) = mirror.head(name) else { return Decision::Answer(unknown(name, mirror)) };
     match head.deployed_last() {
-        Some(before) => deploy(name, Some(&before.version), at, mirror),
+        Some(before) => deploy(name, Some(&before.version), false, at, mirror, fleet),
         None => {
             let message = format!(
                 "no other version of {name} was deployed before, or it is deleted; name the one to \
@@ -59,55 +63,6 @@ pub(super) fn rollback(name: &AppName, at: Stamp, mirror: &Mirror) -> Decision {
             Decision::Answer(Answer::Refused(message))
         }
     }
-}
-
-/// The records of all ids that are not ours yet, or whose they are.
-fn claim_ids(
-    name: &AppName,
-    application: &Application,
-    at: Stamp,
-    mirror: &Mirror,
-) -> Result<Vec<Write>, String> {
-    let mut writes = Vec::new();
-    for component in &application.components {
-        let id = &component.id;
-        let known = mirror.ids.get(id);
-        if known.is_some_and(|at| at.unreadable) {
-            return Err(format!("the record of who owns {id} is unreadable"));
-        }
-        let record = known.and_then(|at| at.value.as_ref());
-        match record.map(|record| &record.owner) {
-            Some(Owner::App(owner)) if owner == name => continue,
-            Some(owner @ (Owner::Manual | Owner::Session)) => {
-                return Err(format!(
-                    "{id} belongs to {owner}; stop it there, or choose another id"
-                ));
-            }
-            Some(Owner::App(_)) | None => {}
-        }
-        if let Some(owner) = mirror.app_owning(id) {
-            return Err(format!(
-                "{id} belongs to application {owner}; delete that application, or choose another \
-                 id for component {}",
-                component.name
-            ));
-        }
-        let record = IdRecord {
-            v: stored::VERSION,
-            id: id.clone(),
-            owner: Owner::App(name.clone()),
-            // Another owner's component: who signs this one is not known yet.
-            issuer: None,
-            first_seen_unix_s: at.unix_ms / 1_000,
-            unknown: record.map(|record| record.unknown.clone()).unwrap_or_default(),
-        };
-        writes.push(Write {
-            key: Key::Id(id.clone()),
-            payload: Payload::Plain(stored::encode(&record)),
-            expect: mirror.expect_id(id),
-        });
-    }
-    Ok(writes)
 }
 
 /// Two applications cannot both answer one route; the one that has it keeps it.

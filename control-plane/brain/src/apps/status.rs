@@ -41,6 +41,10 @@ impl<'a> View<'a> {
         Self { mirror, fleet, plan, wanted: OnceCell::new() }
     }
 
+    pub(crate) const fn fleet(&self) -> &'a Fleet {
+        self.fleet
+    }
+
     fn wanted(&self) -> &Wanted<'a> {
         self.wanted.get_or_init(|| Wanted::of(self.mirror))
     }

@@ -1,5 +1,6 @@
 //! What people ask, against a brain that leads and a store that works.
 
+mod adoption;
 mod edits;
 
 use wattle_types::{AppHead, AppName, IdRecord, Key, Owner, Revision, stored};
@@ -60,7 +61,8 @@ fn a_manifest_without_version_gets_one() {
     let text = manifest("shop", "''", &[("web", "")]);
     let Answer::Put { version, .. } = world.put(&text) else { panic!("not stored") };
     assert_eq!(version.len(), 26);
-    let answer = world.ask(Command::Deploy { name: name("shop"), version: Some(version) });
+    let answer =
+        world.ask(Command::Deploy { name: name("shop"), version: Some(version), takeover: false });
     assert!(matches!(answer, Answer::Deployed { .. }));
 }
 
@@ -111,14 +113,7 @@ fn an_id_has_one_owner() {
 #[test]
 fn an_id_of_something_started_by_hand_is_not_taken() {
     let mut world = World::leading(1);
-    let record = IdRecord {
-        v: 1,
-        id: "web".parse().unwrap(),
-        owner: Owner::Manual,
-        issuer: None,
-        first_seen_unix_s: 0,
-        unknown: Default::default(),
-    };
+    let record = IdRecord::new("web".parse().unwrap(), Owner::Manual, 0);
     world.intrude(Key::Id("web".parse().unwrap()), stored::encode(&record));
     world.put(&manifest("shop", "v1", &[("web", "")]));
     let message = refused(world.deploy("shop"));
@@ -192,7 +187,7 @@ fn what_does_not_exist_is_not_found() {
     for command in [
         Command::Get { name: name("none"), version: None },
         Command::Versions { name: name("none"), page: Page::default() },
-        Command::Deploy { name: name("none"), version: None },
+        Command::Deploy { name: name("none"), version: None, takeover: false },
         Command::Undeploy { name: name("none") },
         Command::Status { name: name("none") },
     ] {
@@ -200,7 +195,11 @@ fn what_does_not_exist_is_not_found() {
         assert!(matches!(answer, Answer::NotFound(_)), "{command:?}: {answer:?}");
     }
     world.put(&manifest("shop", "v1", &[("web", "")]));
-    let answer = world.ask(Command::Deploy { name: name("shop"), version: Some("v9".to_owned()) });
+    let answer = world.ask(Command::Deploy {
+        name: name("shop"),
+        version: Some("v9".to_owned()),
+        takeover: false,
+    });
     assert_eq!(answer, Answer::NotFound("application shop has no version v9".to_owned()));
 }
 

@@ -37,7 +37,7 @@ fn a_deposed_leader_notices_at_its_next_write() {
     world.store.insert(Key::Lease, (world.last_seq, bytes));
     let stored = world.store.len();
     let request = RequestId(50);
-    let command = Command::Deploy { name: "shop".parse().unwrap(), version: None };
+    let command = Command::Deploy { name: "shop".parse().unwrap(), version: None, takeover: false };
     world.event(Event::Requested { request, command, base: None, at: Stamp::default() });
     assert!(matches!(world.answers[&request], Answer::Unknown(_)), "{:?}", world.answers);
     assert_eq!(world.store.len(), stored, "it tried, and the store refused");

@@ -68,27 +68,50 @@ pub(super) fn may_end(id: &ActorId, mirror: &Mirror) -> bool {
 /// Every host that was told something, or that can be told something.
 pub(super) fn observed(
     now: Millis,
+    desired: &Desired,
     mirror: &Mirror,
     fleet: &Fleet,
     departures: &Departures,
 ) -> Observed {
     let views = fleet.hosts().iter().filter_map(|(id, host)| {
         let told = mirror.assignments.get(id);
-        let view = || view(now, host, told, departures.overdue(now, id));
+        let adopted = adopted(host, desired, mirror);
+        let view = || view(now, host, told, departures.overdue(now, id), adopted);
         (told.is_some() || host.inventory.is_some()).then(|| (*id, view()))
     });
     views.collect()
 }
 
-fn view(now: Millis, host: &Host, told: Option<&At<Told>>, overdue: BTreeSet<ActorId>) -> HostView {
+/// What a host runs by hand under an id that is an application's now. It is as good as assigned
+/// there: so it stays where it is, or until it serves elsewhere, and nobody runs it unassigned.
+fn adopted(host: &Host, desired: &Desired, mirror: &Mirror) -> BTreeMap<ActorId, Placed> {
+    let reports = host.inventory.iter().flat_map(|inventory| &inventory.actors);
+    let by_hand =
+        reports.filter(|report| report.owner.is_by_hand() && report.state != ActorState::Draining);
+    let placed = by_hand.filter_map(|report| {
+        let record = mirror.ids.get(&report.id)?.value.as_ref()?;
+        let wanted = desired.actors.get(&report.id).filter(|_| !record.owner.is_by_hand())?;
+        let What::Run(spec) = wanted.what else { return None };
+        Some((report.id.clone(), Placed { spec, count: report.count }))
+    });
+    placed.collect()
+}
+
+fn view(
+    now: Millis,
+    host: &Host,
+    told: Option<&At<Told>>,
+    overdue: BTreeSet<ActorId>,
+    adopted: BTreeMap<ActorId, Placed>,
+) -> HostView {
     // What a later version told it is not known, so it is not to be told anything else.
     let is_newer = told.is_some_and(|at| at.newer);
     let inventory = host.inventory.as_deref().filter(|_| !is_newer);
     let told = told.and_then(|at| at.value.as_ref());
     HostView {
         status: host.status(now),
-        about: inventory.map(about),
-        assigned: told.map(entries).unwrap_or_default(),
+        about: inventory.map(|inventory| about(inventory, &adopted)),
+        assigned: adopted.into_iter().chain(told.map(entries).unwrap_or_default()).collect(),
         ready: inventory.zip(told).map(|(said, told)| ready(said, told)).unwrap_or_default(),
         overdue,
     }
@@ -106,9 +129,10 @@ fn ready(inventory: &Inventory, told: &Told) -> BTreeSet<ActorId> {
     ready.map(|report| &report.id).filter(|id| named.contains(id)).cloned().collect()
 }
 
-fn about(inventory: &Inventory) -> About {
+fn about(inventory: &Inventory, adopted: &BTreeMap<ActorId, Placed>) -> About {
     let reports = inventory.actors.iter();
-    let not_ours = reports.filter(|report| !matches!(report.owner, Owner::App(_)));
+    let not_ours =
+        reports.filter(|report| report.owner.is_by_hand() && !adopted.contains_key(&report.id));
     About {
         name: inventory.name.clone(),
         labels: inventory.labels.clone(),

@@ -16,12 +16,14 @@ fn said(op: &AppSubject, answer: Answer) -> Value {
 fn requests_are_read_with_and_without_a_body() {
     let deploy = AppSubject::Deploy { app: app() };
     let version = |version: Option<&str>| {
-        Ok(Command::Deploy { name: app(), version: version.map(str::to_owned) })
+        Ok(Command::Deploy { name: app(), version: version.map(str::to_owned), takeover: false })
     };
     assert_eq!(command(&deploy, b""), version(None));
     assert_eq!(command(&deploy, b"null"), version(None));
     assert_eq!(command(&deploy, b"{}"), version(None));
     assert_eq!(command(&deploy, br#"{"version": "v1", "lattice_id": "x"}"#), version(Some("v1")));
+    let takeover = Command::Deploy { name: app(), version: None, takeover: true };
+    assert_eq!(command(&deploy, br#"{"takeover": true}"#), Ok(takeover));
     assert!(command(&deploy, b"{").is_err());
     assert!(command(&AppSubject::Put, b"\xff").is_err());
 }

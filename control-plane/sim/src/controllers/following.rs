@@ -43,6 +43,8 @@ impl World {
             }
             Wanted::Value { key } => self.read_for_host(from, ask, key),
             Wanted::Links { source } => self.read_links_for_host(from, ask, source),
+            Wanted::Owner { id } => self.read_owner_for_host(from, ask, id),
+            Wanted::Own { id, write } => self.write_owner_for_host(from, ask, id, write),
         };
         let Some(answer) = answer else { return };
         if let Way::After(ms) = self.network.way_back(&mut self.rng, from.who)

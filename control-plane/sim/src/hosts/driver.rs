@@ -14,7 +14,7 @@ use crate::properties::Property;
 use crate::store::{Ask, Outcome};
 use crate::world::{Due, World};
 
-const READ_MS: u64 = 1_000;
+pub(super) const READ_MS: u64 = 1_000;
 const FORGED_MS: u64 = 500;
 
 impl World {
@@ -75,6 +75,15 @@ impl World {
                 }
                 self.later(1..GRACE_MS, Due::Agent(process, Event::Stopped { run }));
             }
+            Effect::Adopt { run, hash, .. } => {
+                if let Some(run) = daemon.runs.get_mut(&run) {
+                    run.hash = hash;
+                }
+            }
+            Effect::ReadOwner { .. }
+            | Effect::WriteOwner { .. }
+            | Effect::StoreManual { .. }
+            | Effect::Answer { .. } => self.do_by_hand(process, effect),
             Effect::Beat(beat) => self.send_beat(index, &beat),
             Effect::Announce(_) | Effect::Emit(_) => {}
             Effect::Refused(refusal) => {

@@ -158,6 +158,64 @@ fn a_leader_nobody_trusts_or_of_another_lattice_raises_nothing() {
     }
 }
 
+/// An assignment's bytes with another field or version than this program writes.
+fn with_field(assignment: &Assignment, name: &str, value: rmpv::Value) -> Vec<u8> {
+    let mut read = &assignment.encode()[..];
+    let rmpv::Value::Map(mut fields) = rmpv::decode::read_value(&mut read).unwrap() else {
+        panic!("an assignment is a map")
+    };
+    fields.retain(|(key, _)| key.as_str() != Some(name));
+    fields.push((name.into(), value));
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, &rmpv::Value::Map(fields)).unwrap();
+    bytes
+}
+
+#[test]
+fn a_field_of_a_later_version_is_passed_over_and_is_part_of_what_is_acknowledged() {
+    let next = assignment(5, 11, &[("web", 1), ("db", 2)]);
+    let newer = with_field(&next, "added-later", 7.into());
+    let seal = |body: &[u8]| signed::seal(Context::Assignment, body, &controller());
+    let (mut acceptance, running) = following();
+    let accepted = acceptance.judge(&seal(&newer), &running).unwrap().expect("it is followed");
+    assert_eq!(accepted.assignment, next);
+    assert_eq!(accepted.applied.hash, Digest::of(&newer));
+    assert_ne!(accepted.applied.hash, Digest::of(&next.encode()));
+    // Without the field it is another one with the same number.
+    let without = acceptance.judge(&seal(&next.encode()), &running);
+    assert_eq!(without.unwrap_err().code(), "WT-HOST-SAME-GENERATION");
+    assert_eq!(acceptance.judge(&seal(&newer), &running), Ok(None));
+}
+
+#[test]
+fn another_version_and_bytes_behind_an_assignment_are_not_readable() {
+    let next = assignment(5, 11, &[("web", 1), ("db", 2)]);
+    let trailing = [&next.encode()[..], b"\0"].concat();
+    let twice = [next.encode(), next.encode()].concat();
+    let cut = next.encode()[..next.encode().len() - 1].to_vec();
+    for (name, body) in [
+        ("version 2", with_field(&next, "v", 2.into())),
+        ("version 0", with_field(&next, "v", 0.into())),
+        ("a byte behind it", trailing),
+        ("it twice", twice),
+        ("a part of it", cut),
+    ] {
+        let (mut acceptance, running) = following();
+        let sealed = signed::seal(Context::Assignment, &body, &controller());
+        let refusal = acceptance.judge(&sealed, &running).unwrap_err();
+        assert_eq!(refusal.code(), "WT-HOST-UNREADABLE", "{name}");
+        assert!(refusal.is_alarm(), "{name}");
+        // Nothing of it is believed, and the next one is followed as if it had not been.
+        assert_eq!(acceptance.epoch_max(), Epoch(5), "{name}");
+        let next = acceptance.judge(&testing::sealed(&next), &running);
+        assert!(next.unwrap().is_some(), "{name}");
+    }
+    // Nor is a byte behind what is signed.
+    let (mut acceptance, running) = following();
+    let behind = [&sealed(&next)[..], b"\0"].concat();
+    assert_eq!(acceptance.judge(&behind, &running).unwrap_err().code(), "WT-HOST-SIGNATURE");
+}
+
 #[test]
 fn what_was_on_disk_is_judged_by_its_marks() {
     let stored = assignment(5, 10, &[("web", 1)]);

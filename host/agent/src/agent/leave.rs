@@ -66,8 +66,9 @@ impl Agent {
         matches!(self.leaving, None | Some(Leaving::HandingOver { .. }))
     }
 
-    pub(super) fn on_drain(&mut self, now: Millis) {
+    pub(super) fn on_drain(&mut self, now: Millis, out: &mut Vec<Effect>) {
         if self.leaving.is_none() {
+            self.deny_all(out);
             let (until, end) =
                 (now + self.config.grace_ms / 2, now + self.config.grace_ms + 2 * LAME_DUCK_MS);
             self.leaving = Some(Leaving::HandingOver { until, end });
@@ -103,7 +104,9 @@ impl Agent {
     /// Ends what is not named any more: it serves elsewhere, or nobody wants it.
     pub(super) fn hand_over(&mut self, entries: &[Entry], now: Millis, out: &mut Vec<Effect>) {
         let named: BTreeSet<&ActorId> = entries.iter().map(|entry| &entry.id).collect();
-        for id in self.runs.targeted().iter().filter(|id| !named.contains(id)) {
+        let goes = |id: &&ActorId| !named.contains(id) && !self.manual.has(id);
+        let gone: Vec<ActorId> = self.runs.targeted().iter().filter(goes).cloned().collect();
+        for id in &gone {
             self.runs.set(id, None, now, out);
         }
     }

@@ -39,6 +39,7 @@ impl Agent {
     /// Looks at our assignment, and at everything else that may have changed unheard.
     pub(super) fn look_at_all(&mut self, out: &mut Vec<Effect>) {
         self.looks_at_all = true;
+        self.ownership.look(out);
         self.look(None, out);
     }
 
@@ -64,6 +65,7 @@ impl Agent {
         }
         let before = self.acceptance.epoch_max();
         let mut running = self.runs.targeted();
+        running.retain(|id| !self.manual.has(id));
         running.extend(self.closures.imminent().cloned());
         let verdict = self.acceptance.judge(&bytes, &running);
         let epoch = self.acceptance.epoch_max();

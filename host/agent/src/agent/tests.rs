@@ -3,6 +3,7 @@
 
 mod any_order;
 mod bindings;
+mod by_hand;
 mod coming_and_going;
 mod world;
 

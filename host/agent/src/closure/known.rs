@@ -159,6 +159,21 @@ impl Known {
         values: BTreeMap<Key, Vec<u8>>,
     ) -> Vec<Refusal> {
         self.links = ids.map(|id| (id, Links::default())).collect();
+        self.restore_values(values)
+    }
+
+    /// From now on these have the links that are learned of, and no others.
+    pub(super) fn begin_links<'a>(&mut self, ids: impl Iterator<Item = &'a ActorId>) {
+        for id in ids {
+            self.links.entry(id.clone()).or_default();
+        }
+    }
+
+    /// Takes what was on disk.
+    pub(super) fn restore_values(
+        &mut self,
+        values: impl IntoIterator<Item = (Key, Vec<u8>)>,
+    ) -> Vec<Refusal> {
         let mut refusals = Vec::new();
         for (key, bytes) in values {
             if let Err(refusal) = self.learn(&key, bytes) {

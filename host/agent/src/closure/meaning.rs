@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use wattle_types::{ActorId, ActorSpec, Entry, IdRecord, Key, Owner};
+use wattle_types::{ActorId, ActorSpec, AppName, Entry, IdRecord, Key, ManualEntry, Owner};
 
 use super::Closures;
 use crate::event::Failure;
@@ -25,14 +25,49 @@ impl Closures {
             }
         };
         let links = self.known.table(&entry.id);
-        Target { hash: entry.spec, count: entry.count, owner, links, plan }
+        let annotations = match &plan {
+            Plan::Run { spec, .. } => spec.annotations.clone(),
+            Plan::Blocked { .. } => Default::default(),
+        };
+        let (hash, count, annotations) = (entry.spec, entry.count, Arc::new(annotations));
+        Target { hash, count, owner, annotations, links, plan }
+    }
+
+    /// What something that was started by hand means here. Who owns its id was found out before.
+    pub(crate) fn target_by_hand(&self, of: &ManualEntry) -> Target {
+        Target {
+            hash: of.spec.hash(),
+            count: of.count,
+            owner: of.life.owner(),
+            annotations: Arc::new(of.annotations.clone()),
+            links: self.known.table(&of.spec.id),
+            plan: self.configured(&Arc::new(of.spec.clone())),
+        }
+    }
+
+    /// Whether the record of an id is known to name another owner than its entry does.
+    pub(crate) fn is_foreign(&self, entry: &Entry) -> bool {
+        match (self.known.spec(&entry.spec), self.known.owner(&entry.id)) {
+            (Some(Ok(spec)), Some(record)) => record.owner != owner_of(spec),
+            _ => false,
+        }
+    }
+
+    /// The application that an entry is of, as far as it is known.
+    pub(crate) fn app_of(&self, entry: &Entry) -> Option<&AppName> {
+        self.known.spec(&entry.spec)?.as_ref().ok()?.app.as_ref()
+    }
+
+    /// What has to be read again to learn whether what was started by hand is still blocked.
+    pub(crate) fn reasons_by_hand(&self, entry: &Entry) -> BTreeSet<Key> {
+        let names = self.known.config_names(entry).iter();
+        let names = names.filter(|name| !self.known.has_config(name));
+        names.cloned().map(Key::Config).collect()
     }
 
     /// What has to be read again to learn whether an entry is still blocked.
     pub(crate) fn reasons(&self, entry: &Entry) -> BTreeSet<Key> {
-        let names = self.known.config_names(entry).iter();
-        let names = names.filter(|name| !self.known.has_config(name));
-        let mut keys: BTreeSet<Key> = names.cloned().map(Key::Config).collect();
+        let mut keys = self.reasons_by_hand(entry);
         if !self.owner_agrees(entry) {
             keys.insert(Key::Id(entry.id.clone()));
         }
@@ -57,6 +92,10 @@ impl Closures {
             let failure = failure("WT-HOST-OWNER", message);
             return Plan::Blocked { failure, read_again: true };
         }
+        self.configured(spec)
+    }
+
+    fn configured(&self, spec: &Arc<ActorSpec>) -> Plan {
         match self.known.config(spec) {
             Ok(config) => Plan::Run { spec: Arc::clone(spec), config: Arc::new(config) },
             Err(name) => {

@@ -48,6 +48,7 @@ impl Runs {
     }
 
     fn converge_to(&mut self, id: &ActorId, target: &Target, now: Millis, out: &mut Vec<Effect>) {
+        self.adopt(id, target, out);
         self.bind(id, target, out);
         // A start that is no longer wanted; what serves is kept until its successor is ready.
         let outdated = |run: &Run| run.hash != target.hash;
@@ -70,7 +71,9 @@ impl Runs {
             .find(|(_, run)| run.hash == target.hash && !matches!(run.phase, Phase::Draining(_)));
         match current {
             Some((run_id, run)) => {
-                let (run_id, ready) = (*run_id, matches!(run.phase, Phase::Ready(_)));
+                let (run_id, ready) = (*run_id, run.is_ready());
+                run.owner = target.owner.clone();
+                run.annotations = Arc::clone(&target.annotations);
                 if run.count != target.count {
                     run.count = target.count;
                     if ready {
@@ -136,6 +139,7 @@ impl Runs {
             hash,
             spec: Arc::clone(&spec),
             owner: target.owner.clone(),
+            annotations: Arc::clone(&target.annotations),
             count,
             binding,
             phase: Phase::Starting,
@@ -208,6 +212,10 @@ impl Runs {
 }
 
 impl Run {
+    pub(super) const fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready(_))
+    }
+
     /// What serves or served, unless it never came so far.
     pub(crate) fn component(&self) -> Option<&Component> {
         match &self.phase {
@@ -227,7 +235,7 @@ impl Run {
             id: id.clone(),
             image: self.spec.image.clone(),
             count: self.count,
-            annotations: self.spec.annotations.clone(),
+            annotations: (*self.annotations).clone(),
             component,
         }
     }

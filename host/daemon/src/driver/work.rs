@@ -11,6 +11,7 @@ use wattle_tasks::{CancellationToken, Chain};
 use wattle_types::{ActorId, ActorSpec, Key, SpecHash};
 
 use super::Driver;
+use crate::start::Started;
 
 impl Driver {
     pub(super) fn read(&mut self, keys: Vec<Key>) {
@@ -40,7 +41,7 @@ impl Driver {
     }
 
     /// None until this host has joined.
-    fn store(&mut self) -> Option<Store> {
+    pub(super) fn store(&mut self) -> Option<Store> {
         if self.store.is_none() {
             let connection = self.means.router.lattice().cloned();
             self.store = connection.map(|connection| Store::new(connection, Default::default()));
@@ -67,8 +68,8 @@ impl Driver {
             let event = match given_up.run_until_cancelled(started).await {
                 // Its stop says so.
                 None => return,
-                Some(Ok((actor, component))) => {
-                    router.actors.add(run, hash, actor, spec);
+                Some(Ok(Started { actor, component, stores })) => {
+                    router.actors.add(run, hash, actor, spec, Some(stores));
                     // Stopped in the same moment: its stop may not have found it.
                     if given_up.is_cancelled() {
                         router.actors.take_out(run);
@@ -89,7 +90,7 @@ impl Driver {
     /// Brings a run the messages its spec names, if it does not get them already.
     pub(super) fn listen(&mut self, run: RunId) {
         let Some(listener) = self.means.router.actors.run(run) else { return };
-        let patterns = listener.subscribe().to_vec();
+        let patterns = listener.subscribe();
         if patterns.is_empty() || self.listening.contains_key(&run) {
             return;
         }

@@ -114,14 +114,8 @@ impl Lattice {
     /// What the leader would store for a spec, before it assigns it.
     pub(crate) async fn publish(&self, spec: &ActorSpec) {
         self.put(Key::Spec(spec.hash()), spec.encode()).await;
-        let record = IdRecord {
-            v: VERSION,
-            id: spec.id.clone(),
-            owner: spec.app.clone().map_or(Owner::Manual, Owner::App),
-            issuer: None,
-            first_seen_unix_s: now_unix_s(),
-            unknown: BTreeMap::new(),
-        };
+        let owner = spec.app.clone().map_or(Owner::Manual, Owner::App);
+        let record = IdRecord::new(spec.id.clone(), owner, now_unix_s());
         self.put(Key::Id(spec.id.clone()), stored::encode(&record)).await;
     }
 

@@ -2,6 +2,7 @@
 
 mod alone;
 mod bodies;
+mod by_hand;
 mod calls;
 mod classic;
 mod kit;

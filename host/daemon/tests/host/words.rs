@@ -27,7 +27,7 @@ async fn a_client_finds_a_host_and_what_it_runs() {
     assert_eq!(component["max_instances"], 2);
     assert_eq!(got["response"]["labels"]["hostcore.os"], std::env::consts::OS);
 
-    let stop = ask(&lattice, ControlSubject::ComponentScale { host: host.id }).await;
+    let stop = ask(&lattice, ControlSubject::ProviderStop { host: host.id }).await;
     assert_eq!(stop["success"], false);
     assert_eq!(stop["message"], "unsupported subject");
 }

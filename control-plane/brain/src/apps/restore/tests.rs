@@ -106,7 +106,7 @@ fn a_head_below_its_mark_stops_nothing_and_is_not_written_over() {
     assert_eq!(world.alarms.iter().filter(|raised| **raised == alarm).count(), 1);
     for command in [
         Command::Undeploy { name: app.clone() },
-        Command::Deploy { name: app.clone(), version: None },
+        Command::Deploy { name: app.clone(), version: None, takeover: false },
         Command::Delete { name: app.clone(), version: None },
         Command::Status { name: app },
     ] {

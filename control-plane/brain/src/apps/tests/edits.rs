@@ -11,7 +11,7 @@ fn every_edit_names_the_one_before() {
     let edits = [
         put("v1"),
         put("v2"),
-        Command::Deploy { name: name("shop"), version: None },
+        Command::Deploy { name: name("shop"), version: None, takeover: false },
         Command::Undeploy { name: name("shop") },
         Command::Delete { name: name("shop"), version: None },
         put("v3"),
@@ -28,7 +28,7 @@ fn every_edit_names_the_one_before() {
 fn an_answer_says_how_many_changes_there_are_and_how_far_it_goes() {
     let mut world = World::leading(1);
     let put = Command::Put { text: manifest("shop", "v1", &[("web", "")]) };
-    let deploy = Command::Deploy { name: name("shop"), version: None };
+    let deploy = Command::Deploy { name: name("shop"), version: None, takeover: false };
     let versions = Command::Get { name: name("shop"), version: None };
     for (command, change) in [(put, 1), (deploy.clone(), 2), (deploy, 2), (versions, 2)] {
         world.ask(command.clone());
@@ -98,7 +98,7 @@ fn shared() -> World {
     world.put(&manifest("shop", "v1", &[("web", "")]));
     let text = manifest("shop", "v2", &[("web", "")]);
     world.ask_as(Some(author(1)), None, Command::Put { text });
-    let deploy = Command::Deploy { name: name("shop"), version: None };
+    let deploy = Command::Deploy { name: name("shop"), version: None, takeover: false };
     world.ask_as(Some(author(2)), None, deploy);
     world
 }
@@ -108,7 +108,8 @@ fn an_edit_of_what_somebody_changed_meanwhile_is_refused_and_says_who_did() {
     let put = || Command::Put { text: manifest("shop", "v3", &[("web", "")]) };
     let undeploy = || Command::Undeploy { name: name("shop") };
     let delete = || Command::Delete { name: name("shop"), version: Some("v1".to_owned()) };
-    let deploy = || Command::Deploy { name: name("shop"), version: Some("v1".to_owned()) };
+    let deploy =
+        || Command::Deploy { name: name("shop"), version: Some("v1".to_owned()), takeover: false };
     let (one, other) = (Some(author(1)), Some(author(2)));
     // A command, what its author had seen, and whose change came between.
     let cases = [
@@ -156,7 +157,7 @@ fn what_was_deleted_meanwhile_is_not_put_back_by_an_edit_of_it() {
             Command::Put { text: manifest("shop", "v3", &[("web", "")]) },
             Base::Revision(Revision(2)),
         ),
-        (Command::Deploy { name: name("shop"), version: None }, Base::Change(3)),
+        (Command::Deploy { name: name("shop"), version: None, takeover: false }, Base::Change(3)),
     ] {
         let answer = world.ask_as(None, Some(base), edit);
         let gone = |answer: &Answer| matches!(answer, Answer::Conflict { revision: Revision(0), change: 4, by, .. } if *by == Some(author(3)));

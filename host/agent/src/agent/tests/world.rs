@@ -1,5 +1,7 @@
 //! A driver on paper: answers effects at once, unless a test says otherwise.
 
+pub(super) mod by_hand;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -8,7 +10,8 @@ use crate::{Closure, Restored, Scaled};
 use wattle_types::{ConfigRecord, LinkRecord};
 
 /// All specs a story may name, so that effects can be written with short names.
-const NAMES: [&str; 6] = ["web", "web#2", "db", "set", "set#2", "hand"];
+const NAMES: [&str; 9] =
+    ["web", "web#2", "db", "set", "set#2", "hand", "hand:web", "hand:web#2", "hand:set"];
 
 pub(super) struct World {
     pub(super) agent: Agent,
@@ -18,6 +21,13 @@ pub(super) struct World {
     /// Records other than that everything belongs to `shop`.
     pub(super) records: Vec<IdRecord>,
     pub(super) records_exist: bool,
+    /// Records that were written since, and their sequences; none: deleted.
+    pub(super) owners: BTreeMap<ActorId, (Option<IdRecord>, u64)>,
+    /// So many writes of records are stored without an answer that says so.
+    pub(super) unsure_writes: u32,
+    /// So many writes of what was started by hand fail.
+    pub(super) failing_writes: u32,
+    commands: u64,
     /// Our assignment in the store, and its sequence.
     pub(super) stored: Option<(Vec<u8>, u64)>,
     /// Links and configuration that the store has.
@@ -61,6 +71,10 @@ impl World {
             specs: Vec::new(),
             records: Vec::new(),
             records_exist: true,
+            owners: BTreeMap::new(),
+            unsure_writes: 0,
+            failing_writes: 0,
+            commands: 0,
             stored: None,
             values: BTreeMap::new(),
             up_to: SEQ,
@@ -92,6 +106,8 @@ impl World {
         let mut world = Self::boot(disk);
         world.specs = self.specs;
         world.stored = self.stored;
+        world.records_exist = self.records_exist;
+        world.owners = self.owners;
         world.values = self.values;
         world.up_to = self.up_to;
         world.online = true;
@@ -261,7 +277,7 @@ impl World {
                 self.step(Event::Stopped { run });
             }
             Effect::Stop { run, .. } => self.stopping.push(run),
-            _ => {}
+            by_hand => self.answer_by_hand(by_hand),
         }
     }
 
@@ -280,11 +296,7 @@ impl World {
                     .clone()
                     .map_or(Reading::Nothing, |(bytes, seq)| Reading::Value { bytes, seq });
             }
-            Key::Id(_) if !self.records_exist => None,
-            Key::Id(id) => {
-                let known = self.records.iter().find(|record| record.id == *id);
-                known.map(stored::encode).or_else(|| stored_value(key, &self.specs))
-            }
+            Key::Id(id) => self.owner(id).0.map(|record| stored::encode(&record)),
             Key::Config(_) => {
                 let found = self.values.get(key).cloned();
                 return found
@@ -350,6 +362,16 @@ impl World {
                 Happening::ScaleFailed { of, .. } => format!("scaling {} failed", of.id),
             },
             Effect::Refused(refusal) => format!("refused {}", refusal.code()),
+            Effect::Adopt { run, hash, .. } => {
+                let run = self.runs.iter_mut().find(|(known, _)| known == run);
+                let (_, name) = run.expect("only runs that were started are adopted");
+                let before = std::mem::replace(name, name_of(*hash));
+                format!("adopt {before} as {}", name_of(*hash))
+            }
+            Effect::ReadOwner { .. }
+            | Effect::WriteOwner { .. }
+            | Effect::StoreManual { .. }
+            | Effect::Answer { .. } => by_hand::line(effect),
             Effect::Leave => "left".to_owned(),
         }
     }
