@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use wattle_types::AppName;
 
+pub(crate) use seen::Seen;
+
 /// Validate, deploy, list, inspect, compare, roll back and remove applications.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {

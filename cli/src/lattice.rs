@@ -1,5 +1,6 @@
 //! How commands reach a lattice.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use wattle_lattice::{
 };
 use wattle_types::{HostId, Inventory, LatticeId, stored};
 
+use crate::app::Seen;
 use crate::controller;
 use crate::home::{HomeArgs, NATS_URL};
 use crate::local::State;
@@ -95,7 +97,14 @@ impl LatticeArgs {
             }
         });
         match tokio::time::timeout(within, connecting).await {
-            Ok(connection) => Ok(Lattice { connection: connection?, within }),
+            Ok(connection) => {
+                let connection = connection?;
+                // Without a folder of its own nothing was seen.
+                let home = self.home.open().ok();
+                let remembered = home.map(|home| Seen::of(&home, connection.lattice()));
+                let seen = remembered.as_ref().map(Seen::sequence).unwrap_or_default();
+                Ok(Lattice { connection, within, seen: AtomicU64::new(seen), remembered })
+            }
             Err(_) => {
                 let reason = reason.lock().expect("nothing panics while it holds the lock").take();
                 let reason = reason.unwrap_or_else(|| format!("no answer within {within:?}"));
@@ -114,6 +123,10 @@ pub(crate) struct Lattice {
     pub(crate) connection: Connection,
     /// How long each answer may take.
     pub(crate) within: Duration,
+    /// How far answers went in the control stream: the next ones are to know as much, whichever
+    /// controller gives them.
+    seen: AtomicU64,
+    remembered: Option<Seen>,
 }
 
 impl Lattice {
@@ -135,15 +148,29 @@ impl Lattice {
     ) -> Result<AppReply> {
         let operation = op.to_string();
         let mut subject = Subject::App(op);
-        let headers = [&JSON[..], more, &[(wadm::headers::OPERATION, operation.as_str())]].concat();
         let until = Instant::now() + self.within;
         let attempt = self.within / ATTEMPTS;
         loop {
+            let at_least = self.seen();
+            let text = at_least.to_string();
+            let own = [
+                (wadm::headers::OPERATION, operation.as_str()),
+                (wadm::headers::AT_LEAST, text.as_str()),
+            ];
+            let headers = [&JSON[..], more, &own].concat();
             let asked = self.connection.request_with(&subject, &headers, body.clone(), attempt);
             match asked.await {
                 Ok(reply) => {
                     let reply = AppReply::of(reply);
-                    if !reply.again || until <= Instant::now() {
+                    let over = until <= Instant::now();
+                    if reply.again && over && reply.sequence.is_some_and(|of| of < at_least) {
+                        // Nobody lags for so long: the store was begun anew, or put back from a
+                        // backup, and what was seen of it is void.
+                        self.forget()?;
+                        continue;
+                    }
+                    if !reply.again || over {
+                        self.seen.fetch_max(reply.sequence.unwrap_or_default(), Ordering::Relaxed);
                         return Ok(reply);
                     }
                     tokio::time::sleep(LEADERLESS_PAUSE).await;
@@ -168,6 +195,16 @@ impl Lattice {
                 Err(error) => return Err(error).context("the controller did not answer"),
             }
         }
+    }
+
+    /// How far answers went in the control stream; zero if there were none.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    fn forget(&self) -> Result<()> {
+        self.seen.store(0, Ordering::Relaxed);
+        self.remembered.as_ref().map_or(Ok(()), |seen| seen.remember_sequence(0))
     }
 
     /// Asks over the 1.x control interface, and needs an answer.
@@ -256,6 +293,8 @@ pub(crate) struct AppReply {
     pub(crate) conflict: Option<u64>,
     /// There is more, after what this names.
     pub(crate) next: Option<String>,
+    /// How far it goes in the control stream; none from a wadm.
+    sequence: Option<u64>,
     /// Nothing was changed, and asking again may help.
     again: bool,
 }
@@ -266,6 +305,7 @@ impl AppReply {
         Self {
             change: number(wadm::headers::CHANGE),
             conflict: number(wadm::headers::CONFLICT),
+            sequence: number(wadm::headers::SEQUENCE),
             next: reply.headers.get(wadm::headers::NEXT).map(str::to_owned),
             again: reply.headers.get(wadm::headers::AGAIN).is_some(),
             payload: reply.payload,

@@ -84,6 +84,17 @@ impl Command {
         )
     }
 
+    /// Whether the store says everything there is to answer; how an application is does not stand
+    /// there.
+    pub(crate) const fn is_of_store(&self) -> bool {
+        matches!(self, Self::Get { .. } | Self::Versions { .. })
+    }
+
+    /// Whether it is for one controller, and nothing that another one could be asked instead.
+    pub(crate) const fn is_personal(&self) -> bool {
+        matches!(self, Self::StepDown | Self::Restore { .. })
+    }
+
     /// The application that is asked about or changed; of a manifest it is in the text.
     pub(crate) const fn app(&self) -> Option<&AppName> {
         match self {
@@ -100,7 +111,7 @@ impl Command {
 
     /// Whether it changes one application, if any.
     pub(crate) const fn edits_one(&self) -> bool {
-        !matches!(self, Self::Restore { .. } | Self::StepDown)
+        !self.is_personal()
     }
 }
 

@@ -5,8 +5,9 @@ mod keeping;
 pub(crate) mod outlet;
 mod requests;
 mod settling;
+mod standby;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wattle_types::time::Millis;
 use wattle_types::{Epoch, HostId, Key, LatticeId};
@@ -15,7 +16,7 @@ use crate::apps::Answer;
 use crate::canary::Canary;
 use crate::dice::Dice;
 use crate::effect::{Alarm, Effect, Expect, Kept};
-use crate::event::{Event, LeaseReading, OpId};
+use crate::event::{Event, LeaseReading, OpId, RequestId};
 use crate::fleet::Fleet;
 use crate::journal::{Journal, Purpose};
 use crate::lease::{Identity, Lease, Move, RENEW_MS};
@@ -26,6 +27,7 @@ use crate::report::Standing;
 use door::Door;
 use outlet::Outlet;
 use requests::Request;
+use standby::Forwarding;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -57,6 +59,8 @@ pub struct Brain {
     requests: VecDeque<Request>,
     /// The request whose batch is under way, and its answer once that is stored.
     underway: Option<(Request, Answer)>,
+    /// Requests that whoever leads was asked to answer.
+    forwarded: BTreeMap<RequestId, Forwarding>,
     door: Door,
     pub(crate) outlet: Outlet,
     announced_at: Option<Millis>,
@@ -97,7 +101,8 @@ impl Brain {
             batches_refused: 0,
             requests: VecDeque::new(),
             underway: None,
-            door: Door::Closed,
+            forwarded: BTreeMap::new(),
+            door: Door::default(),
             outlet: Outlet::default(),
             announced_at: None,
             renewed_at: Millis(0),
@@ -177,14 +182,14 @@ impl Brain {
             }
             Event::Inventoried { host, inventory } => self.fleet.inventoried(&host, inventory),
             Event::Probed { host, reply } => self.fleet.probed(now, &host, reply),
-            Event::ServedByAnother { yes } => self.answer_door(now, yes, out),
-            Event::Requested { request, command, base, at } => {
-                self.requested(now, request, command, base, at, out);
+            Event::ServedBy { who } => self.served_by(now, who, out),
+            Event::Requested { request, command, terms, at } => {
+                self.requested(now, request, command, terms, at, out);
             }
-            Event::Stop => {
-                self.stopping = Stopping::Asked;
-                self.close_door(out);
+            Event::Forwarded { request, outcome } => {
+                self.forwarded(request, outcome, out);
             }
+            Event::Stop => self.stop(out),
         }
     }
 
@@ -237,12 +242,13 @@ impl Brain {
             return;
         }
         self.stand(now, out);
+        self.tend_door(now, out);
+        self.drop_forwarded(now, out);
         if !self.lease.is_valid(now) {
-            self.drop_stale(now, out);
+            self.answer_as_standby(now, out);
             self.renew(now, out);
             return;
         }
-        self.open_door(now, out);
         self.announce(now, out);
         self.answer(now, out);
         self.reconcile(now, out);
@@ -263,6 +269,14 @@ impl Brain {
                 let expect = Expect::of(seq);
                 out.push(self.journal.begin(now, Purpose::TakeOver, lease, expect, Vec::new()));
             }
+        }
+    }
+
+    fn stop(&mut self, out: &mut Vec<Effect>) {
+        self.stopping = Stopping::Asked;
+        self.close_door(out);
+        for request in std::mem::take(&mut self.requests) {
+            self.reply(out, request.id, Answer::Unavailable(requests::STOPS.to_owned()), None);
         }
     }
 

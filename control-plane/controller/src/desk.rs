@@ -46,7 +46,7 @@ pub(crate) enum What {
 /// Listens from the start: who does not lead is asked too.
 pub(crate) async fn open(
     connection: &Connection,
-    name: &Token,
+    (name, boot): (&Token, u64),
     mailbox: &mpsc::Sender<Letter>,
     tasks: &Tasks,
 ) -> Result<(), PublishError> {
@@ -56,7 +56,7 @@ pub(crate) async fn open(
         let (mailbox, names) = (mailbox.clone(), connection.names().clone());
         tasks.spawn_essential("desk", |stop| async move {
             while let Some(Some(message)) = stop.run_until_cancelled(asked.next()).await {
-                let Some(letter) = read(message, &names) else { continue };
+                let Some(letter) = read(message, &names, boot) else { continue };
                 // Whoever hears nothing asks again.
                 if mailbox.try_send(letter).is_err() {
                     warn!("a question to this controller was dropped");
@@ -68,9 +68,9 @@ pub(crate) async fn open(
 }
 
 /// A question, unless nobody waits for its answer.
-fn read(message: Message, names: &Names) -> Option<Letter> {
+fn read(message: Message, names: &Names, boot: u64) -> Option<Letter> {
     if let Subject::Controller { op: ControllerOp::App, .. } = message.subject {
-        return api::read_named(message, names).map(Letter::Asked);
+        return api::read_named(message, names, boot).map(Letter::Asked);
     }
     let reply = message.reply?;
     let what = match message.subject {
