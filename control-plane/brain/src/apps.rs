@@ -13,7 +13,7 @@ mod ulid;
 
 use std::ops::Bound;
 
-use wattle_types::{AppName, LatticeId, Page, Revision, RevisionHead, stored};
+use wattle_types::{AppName, HostId, LatticeId, Page, Revision, RevisionHead, stored};
 
 use crate::effect::{Kept, Payload, Write};
 use crate::event::Stamp;
@@ -66,6 +66,11 @@ pub enum Command {
     },
     /// Let another controller lead.
     StepDown,
+    /// Take a host out of the lattice that is lost, or, if a person agrees, also one that is not.
+    Forget {
+        host: HostId,
+        yes: bool,
+    },
     /// Put back what an export has and the store has not. In several requests, if it is much.
     Restore {
         lattice: LatticeId,
@@ -92,7 +97,7 @@ impl Command {
 
     /// Whether it is for one controller, and nothing that another one could be asked instead.
     pub(crate) const fn is_personal(&self) -> bool {
-        matches!(self, Self::StepDown | Self::Restore { .. })
+        matches!(self, Self::StepDown | Self::Restore { .. } | Self::Forget { .. })
     }
 
     /// The application that is asked about or changed; of a manifest it is in the text.
@@ -105,7 +110,11 @@ impl Command {
             | Self::Undeploy { name }
             | Self::Delete { name, .. }
             | Self::Status { name } => Some(name),
-            Self::Put { .. } | Self::List { .. } | Self::StepDown | Self::Restore { .. } => None,
+            Self::Put { .. }
+            | Self::List { .. }
+            | Self::StepDown
+            | Self::Forget { .. }
+            | Self::Restore { .. } => None,
         }
     }
 

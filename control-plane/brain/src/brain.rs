@@ -61,6 +61,8 @@ pub struct Brain {
     underway: Option<(Request, Answer)>,
     /// Requests that whoever leads was asked to answer.
     forwarded: BTreeMap<RequestId, Forwarding>,
+    /// Our lease was seen in what is followed, since we took it.
+    lease_followed: bool,
     door: Door,
     pub(crate) outlet: Outlet,
     announced_at: Option<Millis>,
@@ -102,6 +104,7 @@ impl Brain {
             requests: VecDeque::new(),
             underway: None,
             forwarded: BTreeMap::new(),
+            lease_followed: false,
             door: Door::default(),
             outlet: Outlet::default(),
             announced_at: None,
@@ -211,6 +214,9 @@ impl Brain {
             self.keep(key, seq, content, out);
             self.reconcile.wake();
         }
+        if is_lease {
+            self.lease_followed |= self.follows_own_lease();
+        }
         if is_lease && self.mirror.is_leaderless() {
             self.lease.vacated(now);
         }
@@ -220,6 +226,8 @@ impl Brain {
             let (host, epoch) = (told.assignment.host, told.assignment.epoch);
             self.lease.hear_epoch(epoch);
             self.fleet.expect(now, host);
+        } else if let Some(host) = host.filter(|_| *content == crate::Content::Gone) {
+            self.fleet.forget(&host);
         }
     }
 
@@ -319,6 +327,19 @@ impl Brain {
         out.push(self.journal.begin(now, purpose, lease, Expect::Seq(seq), writes));
     }
 
+    /// Whether what is known of the store is what our lease is in. A store that has lost something
+    /// gives sequences again: only the lease itself shows that it is the store that was followed.
+    fn is_current(&self) -> bool {
+        self.lease_followed && self.mirror.is_current()
+    }
+
+    /// Whether the lease that was followed last is ours.
+    fn follows_own_lease(&self) -> bool {
+        let own = self.lease.identity();
+        let leader = self.mirror.leader();
+        leader.is_some_and(|(name, boot)| name == own.holder && boot == own.boot)
+    }
+
     fn announce(&mut self, now: Millis, out: &mut Vec<Effect>) {
         if self.announced_at.is_none_or(|at| RENEW_MS <= now.since(at)) {
             self.announced_at = Some(now);
@@ -332,7 +353,7 @@ impl Brain {
             self.reconcile.wake();
         }
         let free = self.journal.is_idle() && self.outlet.is_open(now);
-        let ready = self.mirror.is_current() && self.fleet.is_settled(now) && free;
+        let ready = self.is_current() && self.fleet.is_settled(now) && free;
         if !ready || !self.reconcile.is_due(now) {
             return;
         }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use wattle_types::{Key, Millis};
+use wattle_types::{HostId, Key, Millis};
 
 use super::{Brain, Stopping};
 use crate::apps::{self, Answer, Command, Decision, View};
@@ -79,7 +79,7 @@ impl Brain {
 
     /// Answers what can be answered, in the order in which it came.
     pub(super) fn answer(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        while self.mirror.is_current() && self.requests_from <= now {
+        while self.is_current() && self.requests_from <= now {
             let seen = self.mirror.seen();
             let in_time = |request: &Request| request.terms.at_least <= seen;
             let Some(next) = self.requests.iter().position(in_time) else { break };
@@ -90,6 +90,11 @@ impl Brain {
             if request.command == Command::StepDown {
                 self.step_down(now, request, out);
                 return;
+            }
+            if let Command::Forget { host, yes } = request.command {
+                let answer = self.forget(now, host, yes);
+                self.reply(out, request.id, answer, None);
+                continue;
             }
             let plan = self.reconcile.plan();
             let view = View::new(&self.mirror, &self.fleet, plan);
@@ -128,6 +133,13 @@ impl Brain {
         self.underway = Some((request, Answer::SteppedDown { epoch: lease.epoch }));
         let expect = Expect::Seq(seq);
         out.push(self.journal.begin(now, Purpose::Yield, lease, expect, Vec::new()));
+    }
+
+    /// Begins to forget a host, or says how far that has come.
+    fn forget(&mut self, now: Millis, host: HostId, yes: bool) -> Answer {
+        let answer = self.reconcile.forget(now, host, yes, &self.mirror, &self.fleet);
+        self.reconcile.wake();
+        answer
     }
 
     /// Nothing waits for longer than its asker does.

@@ -73,6 +73,7 @@ impl Brain {
                 let epoch = self.lease.epoch();
                 out.push(Effect::Raise(Alarm::LeadershipTaken { epoch }));
                 self.reconcile.begin_anew();
+                self.lease_followed = self.follows_own_lease();
                 self.announced_at = None;
             }
             Purpose::Renew => {}
