@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use wattle_types::AppName;
 
+pub(crate) use seen::Seen;
+
 /// Validate, deploy, list, inspect, compare, roll back, import and remove applications.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {

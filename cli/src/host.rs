@@ -1,8 +1,12 @@
-//! `wattle host`: one host, joining a lattice.
+//! `wattle host`: one host, joining a lattice; and taking one out of it.
+
+#[cfg(feature = "operate")]
+mod forget;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -17,16 +21,23 @@ use crate::{process, size};
 
 /// Join a lattice and run what is assigned to this host.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   wattle host --nats-url nats://10.0.0.1:4222 --trust trust.toml --label zone=edge
   wattle host --trust trust.toml --http-addr 0.0.0.0:8000 --name gate-1
   wattle host --trust trust.toml --secrets /etc/wattle/secrets
   wattle host --trust trust.toml --cap memory=64MiB --cap execution=10s
   wattle host --trust trust.toml --data-dir /var/lib/wattle --sandbox
   wattle host --trust trust.toml --no-compiler --artifacts /srv/code
+  wattle host forget ID                  one that will not return
 
-SIGTERM drains: others take over what it serves, requests in flight finish, then it exits with 0.")]
+SIGTERM drains: others take over what it serves, requests in flight finish, then it exits with 0."
+)]
 pub(crate) struct Args {
+    #[cfg(feature = "operate")]
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The NATS server; several of one cluster are separated by commas.
     #[arg(long, env = "WATTLE_NATS_URL", default_value = NATS_URL, value_name = "URL")]
     nats_url: String,
@@ -62,6 +73,12 @@ pub(crate) struct Args {
     sandbox: SandboxArgs,
     #[command(flatten)]
     home: HomeArgs,
+}
+
+#[cfg(feature = "operate")]
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Forget(forget::Args),
 }
 
 /// What actors of a host get and may, beyond what their specs say. Of `wattle host` and
@@ -115,12 +132,28 @@ impl GrantArgs {
 }
 
 impl Args {
+    pub(crate) fn default_filter(&self) -> &'static str {
+        #[cfg(feature = "operate")]
+        if self.command.is_some() {
+            return "error";
+        }
+        "info"
+    }
+
     pub(crate) fn sandbox(&self) -> Result<Option<Sandbox>> {
+        #[cfg(feature = "operate")]
+        if self.command.is_some() {
+            return Ok(None);
+        }
         self.sandbox.begin(&self.home)
     }
 }
 
-pub(crate) async fn run(args: Args, sandbox: Option<Sandbox>) -> Result<()> {
+pub(crate) async fn run(args: Args, sandbox: Option<Sandbox>) -> Result<ExitCode> {
+    #[cfg(feature = "operate")]
+    if let Some(Command::Forget(args)) = args.command {
+        return forget::run(args).await;
+    }
     let home = args.home.open()?;
     let trust = match &args.trust {
         Some(path) => home::read_trust(path)?,
@@ -145,7 +178,8 @@ pub(crate) async fn run(args: Args, sandbox: Option<Sandbox>) -> Result<()> {
     let host = Host::open(config).await.context("the host could not start")?;
     // This host has started nothing else.
     sandbox::close(sandbox, &[])?;
-    host.run(stop).await.context("the host ended")
+    host.run(stop).await.context("the host ended")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The host of `wattle up`.

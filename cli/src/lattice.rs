@@ -1,5 +1,6 @@
 //! How commands reach a lattice.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use wattle_lattice::{
 };
 use wattle_types::{ControllerReport, HostId, Inventory, LatticeId, Token, stored};
 
+use crate::app::Seen;
 use crate::controller;
 use crate::home::{HomeArgs, NATS_URL};
 use crate::local::State;
@@ -95,7 +97,15 @@ impl LatticeArgs {
             }
         });
         match tokio::time::timeout(within, connecting).await {
-            Ok(connection) => Ok(Lattice { connection: connection?, within, leader: None }),
+            Ok(connection) => {
+                let connection = connection?;
+                // Without a folder of its own nothing was seen.
+                let home = self.home.open().ok();
+                let remembered = home.map(|home| Seen::of(&home, connection.lattice()));
+                let seen = remembered.as_ref().map(Seen::sequence).unwrap_or_default();
+                let seen = AtomicU64::new(seen);
+                Ok(Lattice { connection, within, leader: None, seen, remembered })
+            }
             Err(_) => {
                 let reason = reason.lock().expect("nothing panics while it holds the lock").take();
                 let reason = reason.unwrap_or_else(|| format!("no answer within {within:?}"));
@@ -116,6 +126,10 @@ pub(crate) struct Lattice {
     pub(crate) within: Duration,
     /// Who is asked by the application API, instead of whoever answers it.
     leader: Option<Token>,
+    /// How far answers went in the control stream: the next ones are to know as much, whichever
+    /// controller gives them.
+    seen: AtomicU64,
+    remembered: Option<Seen>,
 }
 
 impl Lattice {
@@ -158,15 +172,29 @@ impl Lattice {
         let operation = op.to_string();
         let of_leader = |name| Subject::Controller { name, op: ControllerOp::App };
         let mut subject = self.leader.clone().map_or(Subject::App(op), of_leader);
-        let headers = [&JSON[..], more, &[(wadm::headers::OPERATION, operation.as_str())]].concat();
         let until = Instant::now() + self.within;
         let attempt = self.within / ATTEMPTS;
         loop {
+            let at_least = self.seen();
+            let text = at_least.to_string();
+            let own = [
+                (wadm::headers::OPERATION, operation.as_str()),
+                (wadm::headers::AT_LEAST, text.as_str()),
+            ];
+            let headers = [&JSON[..], more, &own].concat();
             let asked = self.connection.request_with(&subject, &headers, body.clone(), attempt);
             match asked.await {
                 Ok(reply) => {
                     let reply = AppReply::of(reply);
-                    if !reply.again || until <= Instant::now() {
+                    let over = until <= Instant::now();
+                    if reply.again && over && reply.sequence.is_some_and(|of| of < at_least) {
+                        // Nobody lags for so long: the store was begun anew, or put back from a
+                        // backup, and what was seen of it is void.
+                        self.forget()?;
+                        continue;
+                    }
+                    if !reply.again || over {
+                        self.seen.fetch_max(reply.sequence.unwrap_or_default(), Ordering::Relaxed);
                         return Ok(reply);
                     }
                     tokio::time::sleep(LEADERLESS_PAUSE).await;
@@ -190,6 +218,16 @@ impl Lattice {
                 Err(error) => return Err(error).context("the controller did not answer"),
             }
         }
+    }
+
+    /// How far answers went in the control stream; zero if there were none.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    fn forget(&self) -> Result<()> {
+        self.seen.store(0, Ordering::Relaxed);
+        self.remembered.as_ref().map_or(Ok(()), |seen| seen.remember_sequence(0))
     }
 
     /// Asks over the 1.x control interface, and needs an answer.
@@ -285,6 +323,8 @@ pub(crate) struct AppReply {
     pub(crate) conflict: Option<u64>,
     /// There is more, after what this names.
     pub(crate) next: Option<String>,
+    /// How far it goes in the control stream; none from a wadm.
+    sequence: Option<u64>,
     /// Nothing was changed, and asking again may help.
     again: bool,
 }
@@ -295,6 +335,7 @@ impl AppReply {
         Self {
             change: number(wadm::headers::CHANGE),
             conflict: number(wadm::headers::CONFLICT),
+            sequence: number(wadm::headers::SEQUENCE),
             next: reply.headers.get(wadm::headers::NEXT).map(str::to_owned),
             again: reply.headers.get(wadm::headers::AGAIN).is_some(),
             payload: reply.payload,

@@ -110,7 +110,7 @@ impl Command {
     /// Long-running commands tell what they do; the others only what went wrong.
     fn default_filter(&self) -> &'static str {
         match self {
-            Self::Host(_) => "info",
+            Self::Host(args) => args.default_filter(),
             #[cfg(feature = "controller")]
             Self::Controller(args) => args.default_filter(),
             #[cfg(feature = "operate")]
@@ -163,14 +163,13 @@ async fn dispatch(cli: Cli, sandbox: Option<Sandbox>) -> anyhow::Result<ExitCode
     let _telemetry = init_telemetry(&cli)?;
     match cli.command {
         #[cfg(feature = "operate")]
-        Command::Desk(command) => return desk::run(command, sandbox).await,
-        Command::Host(args) => host::run(*args, sandbox).await?,
+        Command::Desk(command) => desk::run(command, sandbox).await,
+        Command::Host(args) => host::run(*args, sandbox).await,
         #[cfg(feature = "controller")]
-        Command::Controller(args) => return controller::run(args).await,
+        Command::Controller(args) => controller::run(args).await,
         #[cfg(not(feature = "operate"))]
-        Command::Absent(words) => return Err(absent::what_is_missing(&words)),
+        Command::Absent(words) => Err(absent::what_is_missing(&words)),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn init_telemetry(cli: &Cli) -> anyhow::Result<TelemetryGuard> {

@@ -70,6 +70,8 @@ impl<'a> Editor<'a> {
         }
         if let Some(change) = reply.change.filter(|_| reply.error().is_none()) {
             self.seen.remember(app, change)?;
+            // Whichever controller the next command asks, it is to know of this.
+            self.seen.remember_sequence(self.lattice.seen())?;
         }
         reply.parse()
     }

@@ -191,7 +191,10 @@ async fn store(
 
 async fn run(editor: &mut Editor<'_>, name: &str, version: &str) -> Result<()> {
     let app: AppName = name.parse().context("the name of an application")?;
-    let request = serde_json::to_vec(&wadm::DeployRequest { version: Some(version.to_owned()) })?;
+    let request = serde_json::to_vec(&wadm::DeployRequest {
+        version: Some(version.to_owned()),
+        takeover: false,
+    })?;
     let subject = AppSubject::Deploy { app: app.clone() };
     let reply: wadm::DeployReply = editor.change(&app, subject, request).await?;
     match reply.result {

@@ -1,7 +1,8 @@
 //! What this machine's user has seen of applications: `seen.json` of the home.
 //!
-//! Only a convenience: without it nobody is told that somebody else was first, and nothing else
-//! depends on it. So a file that cannot be read is begun anew.
+//! Only a convenience: without it nobody is told that somebody else was first, a controller that is
+//! behind may show what was before a change, and nothing else depends on it. So a file that cannot
+//! be read is begun anew.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,21 +14,24 @@ use wattle_types::{AppName, LatticeId};
 
 use crate::home::Home;
 
-/// By lattice and application, how many changes the application had.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct File {
+    /// By lattice and application, how many changes the application had.
     #[serde(default)]
     lattices: BTreeMap<LatticeId, BTreeMap<AppName, u64>>,
+    /// By lattice, where in its control stream the last change from here is.
+    #[serde(default)]
+    sequences: BTreeMap<LatticeId, u64>,
 }
 
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     path: PathBuf,
     lattice: LatticeId,
 }
 
 impl Seen {
-    pub(super) fn of(home: &Home, lattice: &LatticeId) -> Self {
+    pub(crate) fn of(home: &Home, lattice: &LatticeId) -> Self {
         Self { path: home.dir().join("seen.json"), lattice: lattice.clone() }
     }
 
@@ -35,12 +39,29 @@ impl Seen {
         self.read().lattices.get(&self.lattice)?.get(app).copied()
     }
 
-    /// From now on, what is older is somebody else's doing. Others may have written meanwhile, of
-    /// other applications.
+    /// From now on, what is older is somebody else's doing.
     pub(super) fn remember(&self, app: &AppName, change: u64) -> Result<()> {
+        self.write(|file| {
+            let known = file.lattices.entry(self.lattice.clone()).or_default();
+            known.insert(app.clone(), change) != Some(change)
+        })
+    }
+
+    /// What an answer must know of the lattice's store to have seen all changes from here; zero is
+    /// nothing.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.read().sequences.get(&self.lattice).copied().unwrap_or_default()
+    }
+
+    /// Lower than before only where the store was begun anew.
+    pub(crate) fn remember_sequence(&self, sequence: u64) -> Result<()> {
+        self.write(|file| file.sequences.insert(self.lattice.clone(), sequence) != Some(sequence))
+    }
+
+    /// Changes the file, if `change` says that it did. Others may have written meanwhile.
+    fn write(&self, change: impl FnOnce(&mut File) -> bool) -> Result<()> {
         let mut file = self.read();
-        let known = file.lattices.entry(self.lattice.clone()).or_default();
-        if known.insert(app.clone(), change) == Some(change) {
+        if !change(&mut file) {
             return Ok(());
         }
         let text = serde_json::to_vec_pretty(&file)?;
@@ -71,8 +92,11 @@ mod tests {
         seen("a").remember(&app, 7).unwrap();
         assert_eq!(seen("a").change_of(&app), Some(7));
         assert_eq!(seen("b").change_of(&app), None);
+        seen("a").remember_sequence(40).unwrap();
+        assert_eq!((seen("a").sequence(), seen("b").sequence()), (40, 0));
+        assert_eq!(seen("a").change_of(&app), Some(7), "the one does not cost the other");
         fs::write(home.dir().join("seen.json"), "half of").unwrap();
-        assert_eq!(seen("a").change_of(&app), None);
+        assert_eq!((seen("a").change_of(&app), seen("a").sequence()), (None, 0));
         fs::remove_dir_all(folder).unwrap();
     }
 }

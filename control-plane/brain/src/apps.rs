@@ -14,7 +14,7 @@ mod ulid;
 
 use std::ops::Bound;
 
-use wattle_types::{AppName, LatticeId, Page, Revision, RevisionHead, stored};
+use wattle_types::{AppName, HostId, LatticeId, Page, Revision, RevisionHead, stored};
 
 use crate::effect::{Kept, Payload, Write};
 use crate::event::Stamp;
@@ -69,6 +69,11 @@ pub enum Command {
     },
     /// Let another controller lead.
     StepDown,
+    /// Take a host out of the lattice that is lost, or, if a person agrees, also one that is not.
+    Forget {
+        host: HostId,
+        yes: bool,
+    },
     /// Put back what an export has and the store has not. In several requests, if it is much.
     Restore {
         lattice: LatticeId,
@@ -87,6 +92,17 @@ impl Command {
         )
     }
 
+    /// Whether the store says everything there is to answer; how an application is does not stand
+    /// there.
+    pub(crate) const fn is_of_store(&self) -> bool {
+        matches!(self, Self::Get { .. } | Self::Versions { .. })
+    }
+
+    /// Whether it is for one controller, and nothing that another one could be asked instead.
+    pub(crate) const fn is_personal(&self) -> bool {
+        matches!(self, Self::StepDown | Self::Restore { .. } | Self::Forget { .. })
+    }
+
     /// The application that is asked about or changed; of a manifest it is in the text.
     pub(crate) const fn app(&self) -> Option<&AppName> {
         match self {
@@ -97,13 +113,17 @@ impl Command {
             | Self::Undeploy { name }
             | Self::Delete { name, .. }
             | Self::Status { name } => Some(name),
-            Self::Put { .. } | Self::List { .. } | Self::StepDown | Self::Restore { .. } => None,
+            Self::Put { .. }
+            | Self::List { .. }
+            | Self::StepDown
+            | Self::Forget { .. }
+            | Self::Restore { .. } => None,
         }
     }
 
     /// Whether it changes one application, if any.
     pub(crate) const fn edits_one(&self) -> bool {
-        !matches!(self, Self::Restore { .. } | Self::StepDown)
+        !self.is_personal()
     }
 }
 

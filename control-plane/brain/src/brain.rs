@@ -5,8 +5,9 @@ mod keeping;
 pub(crate) mod outlet;
 mod requests;
 mod settling;
+mod standby;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wattle_types::time::Millis;
 use wattle_types::{Epoch, HostId, Key, LatticeId};
@@ -15,7 +16,7 @@ use crate::apps::Answer;
 use crate::canary::Canary;
 use crate::dice::Dice;
 use crate::effect::{Alarm, Effect, Expect, Kept};
-use crate::event::{Event, LeaseReading, OpId};
+use crate::event::{Event, LeaseReading, OpId, RequestId};
 use crate::fleet::Fleet;
 use crate::journal::{Journal, Purpose};
 use crate::lease::{Identity, Lease, Move, RENEW_MS};
@@ -26,6 +27,7 @@ use crate::report::Standing;
 use door::Door;
 use outlet::Outlet;
 use requests::Request;
+use standby::Forwarding;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -57,6 +59,10 @@ pub struct Brain {
     requests: VecDeque<Request>,
     /// The request whose batch is under way, and its answer once that is stored.
     underway: Option<(Request, Answer)>,
+    /// Requests that whoever leads was asked to answer.
+    forwarded: BTreeMap<RequestId, Forwarding>,
+    /// Our lease was seen in what is followed, since we took it.
+    lease_followed: bool,
     door: Door,
     pub(crate) outlet: Outlet,
     announced_at: Option<Millis>,
@@ -97,7 +103,9 @@ impl Brain {
             batches_refused: 0,
             requests: VecDeque::new(),
             underway: None,
-            door: Door::Closed,
+            forwarded: BTreeMap::new(),
+            lease_followed: false,
+            door: Door::default(),
             outlet: Outlet::default(),
             announced_at: None,
             renewed_at: Millis(0),
@@ -177,14 +185,14 @@ impl Brain {
             }
             Event::Inventoried { host, inventory } => self.fleet.inventoried(&host, inventory),
             Event::Probed { host, reply } => self.fleet.probed(now, &host, reply),
-            Event::ServedByAnother { yes } => self.answer_door(now, yes, out),
-            Event::Requested { request, command, base, at } => {
-                self.requested(now, request, command, base, at, out);
+            Event::ServedBy { who } => self.served_by(now, who, out),
+            Event::Requested { request, command, terms, at } => {
+                self.requested(now, request, command, terms, at, out);
             }
-            Event::Stop => {
-                self.stopping = Stopping::Asked;
-                self.close_door(out);
+            Event::Forwarded { request, outcome } => {
+                self.forwarded(request, outcome, out);
             }
+            Event::Stop => self.stop(out),
         }
     }
 
@@ -206,6 +214,9 @@ impl Brain {
             self.keep(key, seq, content, out);
             self.reconcile.wake();
         }
+        if is_lease {
+            self.lease_followed |= self.follows_own_lease();
+        }
         if is_lease && self.mirror.is_leaderless() {
             self.lease.vacated(now);
         }
@@ -215,6 +226,8 @@ impl Brain {
             let (host, epoch) = (told.assignment.host, told.assignment.epoch);
             self.lease.hear_epoch(epoch);
             self.fleet.expect(now, host);
+        } else if let Some(host) = host.filter(|_| *content == crate::Content::Gone) {
+            self.fleet.forget(&host);
         }
     }
 
@@ -237,12 +250,13 @@ impl Brain {
             return;
         }
         self.stand(now, out);
+        self.tend_door(now, out);
+        self.drop_forwarded(now, out);
         if !self.lease.is_valid(now) {
-            self.drop_stale(now, out);
+            self.answer_as_standby(now, out);
             self.renew(now, out);
             return;
         }
-        self.open_door(now, out);
         self.announce(now, out);
         self.answer(now, out);
         self.reconcile(now, out);
@@ -263,6 +277,14 @@ impl Brain {
                 let expect = Expect::of(seq);
                 out.push(self.journal.begin(now, Purpose::TakeOver, lease, expect, Vec::new()));
             }
+        }
+    }
+
+    fn stop(&mut self, out: &mut Vec<Effect>) {
+        self.stopping = Stopping::Asked;
+        self.close_door(out);
+        for request in std::mem::take(&mut self.requests) {
+            self.reply(out, request.id, Answer::Unavailable(requests::STOPS.to_owned()), None);
         }
     }
 
@@ -305,6 +327,19 @@ impl Brain {
         out.push(self.journal.begin(now, purpose, lease, Expect::Seq(seq), writes));
     }
 
+    /// Whether what is known of the store is what our lease is in. A store that has lost something
+    /// gives sequences again: only the lease itself shows that it is the store that was followed.
+    fn is_current(&self) -> bool {
+        self.lease_followed && self.mirror.is_current()
+    }
+
+    /// Whether the lease that was followed last is ours.
+    fn follows_own_lease(&self) -> bool {
+        let own = self.lease.identity();
+        let leader = self.mirror.leader();
+        leader.is_some_and(|(name, boot)| name == own.holder && boot == own.boot)
+    }
+
     fn announce(&mut self, now: Millis, out: &mut Vec<Effect>) {
         if self.announced_at.is_none_or(|at| RENEW_MS <= now.since(at)) {
             self.announced_at = Some(now);
@@ -318,7 +353,7 @@ impl Brain {
             self.reconcile.wake();
         }
         let free = self.journal.is_idle() && self.outlet.is_open(now);
-        let ready = self.mirror.is_current() && self.fleet.is_settled(now) && free;
+        let ready = self.is_current() && self.fleet.is_settled(now) && free;
         if !ready || !self.reconcile.is_due(now) {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wattle_types::{ActorId, AppName, ConfigName, Epoch, HostId, Key};
+use wattle_types::{ActorId, AppName, ConfigName, Epoch, HostId, Key, Token};
 
 use crate::apps::Answer;
 use crate::event::{OpId, RequestId};
@@ -72,7 +72,8 @@ pub enum Effect {
     Announce {
         epoch: Epoch,
     },
-    /// Find out whether somebody else answers the application API.
+    /// Ask whoever serves the application API something, once. Answered by `ServedBy`, within a
+    /// second.
     AskWhoServes,
     /// Answer the application API, or cease to.
     Serve {
@@ -82,6 +83,18 @@ pub enum Effect {
         request: RequestId,
         answer: Box<Answer>,
         seen: Seen,
+    },
+    /// Hand this request on as it came, to the controller of this name, if it is the process of
+    /// this boot. Answered by `Forwarded`, within so many milliseconds.
+    Forward {
+        request: RequestId,
+        to: Token,
+        boot: u64,
+        within_ms: u64,
+    },
+    /// Answer this request with what came of handing it on.
+    PassOn {
+        request: RequestId,
     },
     /// Something a person should know.
     Raise(Alarm),

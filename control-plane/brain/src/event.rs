@@ -60,19 +60,60 @@ pub enum Event {
         reply: ProbeReply,
     },
     /// The answer to [`Effect::AskWhoServes`](crate::Effect::AskWhoServes).
-    ServedByAnother {
-        yes: bool,
+    ServedBy {
+        who: Server,
     },
     /// A client wants something.
     Requested {
         request: RequestId,
         command: Command,
-        /// What the asker had seen when it decided to ask; none if it does not say.
-        base: Option<Base>,
+        terms: Terms,
         at: Stamp,
+    },
+    /// What came of [`Effect::Forward`](crate::Effect::Forward).
+    Forwarded {
+        request: RequestId,
+        outcome: Forwarded,
     },
     /// Leave: give the lease back, so that another takes over at once.
     Stop,
+}
+
+/// What a request says of how it is to be answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// What the asker had seen when it decided to ask; none if it does not say.
+    pub base: Option<Base>,
+    /// The answer must know the store up to this sequence; zero is any.
+    pub at_least: u64,
+    /// Another controller handed it on, because this one led: it is not handed on again.
+    pub is_forwarded: bool,
+}
+
+/// Who answered when it was asked who serves the application API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The server says that nobody listens there.
+    Nobody,
+    /// One of our controllers, this one perhaps.
+    Ours,
+    /// Somebody else, such as a wadm.
+    Another,
+    /// Somebody listens, and did not answer in time.
+    Silent,
+    /// The question was not sent, or its answer lost with the connection.
+    NotAsked,
+}
+
+/// What became of a request that was handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarded {
+    /// There is an answer, for [`Effect::PassOn`](crate::Effect::PassOn).
+    Answered,
+    /// Nobody listens there: it has not arrived.
+    Nobody,
+    /// It may have arrived, and nothing came in time.
+    Silent,
 }
 
 /// Time of day, randomness and author for what a request writes. They are only ever stored for

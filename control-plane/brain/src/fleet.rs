@@ -84,6 +84,17 @@ impl Fleet {
         host.expected = true;
     }
 
+    /// Its assignment is gone: once it is lost, it is not remembered.
+    pub(crate) fn forget(&mut self, id: &HostId) {
+        if let Some(host) = self.hosts.get_mut(id) {
+            self.changed |= host.expected;
+            host.expected = false;
+            if host.phase == Phase::Lost {
+                host.inventory = None;
+            }
+        }
+    }
+
     pub(crate) fn beat(&mut self, now: Millis, beat: Beat) -> Option<Alarm> {
         if !self.hosts.contains_key(&beat.host) && HOSTS_MAX <= self.hosts.len() {
             return None;

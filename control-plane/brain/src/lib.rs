@@ -31,5 +31,8 @@ mod testing;
 
 pub use brain::{Brain, Config};
 pub use effect::{Alarm, Effect, Expect, Kept, Payload, Seen, Write};
-pub use event::{Content, Event, LeaseReading, OpId, ProbeReply, RequestId, Stamp, Wrote};
+pub use event::{
+    Content, Event, Forwarded, LeaseReading, OpId, ProbeReply, RequestId, Server, Stamp, Terms,
+    Wrote,
+};
 pub use report::Report;

@@ -12,6 +12,7 @@ use wattle_types::stored;
 use wattle_types::{
     ActorId, ActorSpec, AppHead, AppName, Application, Assignment, ConfigName, ConfigRecord,
     Digest, HostId, IdRecord, Key, Lease, LinkRecord, Manifest, Owner, Part, Revision, SpecHash,
+    Token,
 };
 
 use crate::effect::Expect;
@@ -111,6 +112,12 @@ impl Mirror {
     pub(crate) fn is_leaderless(&self) -> bool {
         let lease = self.lease.as_ref().and_then(|at| at.value.as_ref());
         lease.is_some_and(|lease| lease.holder.is_none())
+    }
+
+    /// Who leads, by name and boot, as far as was followed.
+    pub(crate) fn leader(&self) -> Option<(Token, u64)> {
+        let lease = self.lease.as_ref()?.value.as_ref()?;
+        Some((lease.holder.as_ref()?.parse().ok()?, lease.boot))
     }
 
     /// We wrote up to here.

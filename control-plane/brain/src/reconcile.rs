@@ -12,6 +12,7 @@ mod assign;
 mod departures;
 mod gather;
 mod links;
+mod removal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,12 +20,14 @@ use wattle_planner::{Plan, check, plan};
 use wattle_types::time::Millis;
 use wattle_types::{Epoch, HostId, Key, LatticeId, SpecHash};
 
+use crate::apps::Answer;
 use crate::effect::{Alarm, Effect, Payload, Write};
 use crate::fleet::{Fleet, Phase};
 use crate::mirror::{Mirror, actors};
 
 use assign::Changes;
 use departures::Departures;
+use removal::{Forgetting, Life, Step, Stored};
 
 /// Without any event, so that one that was lost costs time and nothing else.
 const REGULARLY_MS: u64 = 10_000;
@@ -43,6 +46,7 @@ pub(crate) struct Reconcile {
     plan: Option<Plan>,
     removals: assign::Removals,
     departures: Departures,
+    forgetting: Forgetting,
     woken: BTreeMap<HostId, Millis>,
     raised: BTreeSet<Alarm>,
     /// What was to be written last is larger than the server takes.
@@ -112,7 +116,9 @@ impl Reconcile {
         self.ran_at = Some(now);
         let mut alarms = BTreeSet::new();
         let desired = gather::desired(mirror, &mut alarms);
-        let observed = gather::observed(now, &desired, mirror, fleet, &self.departures);
+        self.forgetting.welcome(fleet.hosts());
+        let mut observed = gather::observed(now, &desired, mirror, fleet, &self.departures);
+        observed.retain(|host, _| !self.forgetting.has(host));
         let plan = plan(&desired, &observed);
         if let Err(broken) = check(&plan, &desired, &observed) {
             alarms.insert(Alarm::PlanBroken { message: broken.to_string() });
@@ -120,7 +126,17 @@ impl Reconcile {
         }
         self.departures.note(now, &plan, &observed);
         let changes = Changes { now, lattice, epoch, mirror, fleet, desired: &desired };
-        let assignments = changes.assignments(&plan, &mut self.removals, &mut alarms);
+        let mut assignments = changes.assignments(&plan, &mut self.removals, &mut alarms);
+        for host in self.forgetting.hosts() {
+            match next_step(now, host, mirror, fleet) {
+                Step::Empty => assignments.push(changes.empty(host)),
+                Step::Delete => {
+                    let (key, expect) = (Key::Assign(*host), mirror.expect_assignment(host));
+                    assignments.push(Write { key, payload: Payload::Gone, expect });
+                }
+                Step::Wait(_) | Step::Done => {}
+            }
+        }
         let mut writes = links::writes(mirror, fleet);
         writes.extend(missing_specs(mirror, &plan));
         self.plan = Some(plan);
@@ -135,6 +151,38 @@ impl Reconcile {
             writes.extend(assignments);
         }
         Outcome { alarms: self.raise(alarms), writes }
+    }
+
+    /// A person wants a host forgotten. Says what came of it so far.
+    pub(crate) fn forget(
+        &mut self,
+        now: Millis,
+        id: HostId,
+        yes: bool,
+        mirror: &Mirror,
+        fleet: &Fleet,
+    ) -> Answer {
+        let (host, next) = (fleet.hosts().get(&id), next_step(now, &id, mirror, fleet));
+        if next == Step::Done {
+            let was_known = self.forgetting.has(&id);
+            self.forgetting.done(id, host);
+            return match was_known || mirror.assignments.contains_key(&id) && host.is_some() {
+                true => Answer::Forgotten { host: id },
+                false => Answer::NotFound(format!("there is no host {id}")),
+            };
+        }
+        let is_lost = Life::of(host, false) == Life::Lost;
+        if !is_lost && !yes && !self.forgetting.has(&id) {
+            return Answer::Refused(format!(
+                "host {id} is alive, or not known to be lost yet; stop it first and wait, or end \
+                 what it runs with --yes"
+            ));
+        }
+        self.forgetting.begin(id);
+        Answer::Underway(match next {
+            Step::Wait(what) => format!("waits for {what}"),
+            _ => "it is being told to run nothing".to_owned(),
+        })
     }
 
     /// Only what was not so at the last look.
@@ -194,6 +242,12 @@ impl Reconcile {
         }
         effects
     }
+}
+
+fn next_step(now: Millis, id: &HostId, mirror: &Mirror, fleet: &Fleet) -> Step {
+    let host = fleet.hosts().get(id);
+    let is_cloned = host.is_some_and(|host| host.is_cloned(now));
+    removal::step(Stored::of(mirror.assignments.get(id)), Life::of(host, is_cloned))
 }
 
 /// Specs the plan refers to that are not in the store yet.

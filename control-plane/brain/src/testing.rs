@@ -12,8 +12,8 @@ use crate::apps::{Answer, Base, Command};
 use crate::lease::{Identity, MIN_VERSION};
 use crate::marks::Marks;
 use crate::{
-    Alarm, Brain, Config, Content, Effect, Event, Expect, Kept, LeaseReading, Payload, ProbeReply,
-    RequestId, Seen, Stamp, Write, Wrote,
+    Alarm, Brain, Config, Content, Effect, Event, Expect, Forwarded, Kept, LeaseReading, Payload,
+    ProbeReply, RequestId, Seen, Server, Stamp, Terms, Write, Wrote,
 };
 
 pub(crate) fn host(index: u8) -> HostId {
@@ -282,7 +282,8 @@ impl World {
         self.requests += 1;
         let request = RequestId(self.requests);
         let at = Stamp { unix_ms: 1_700_000_000_000, random: u128::from(self.requests), by };
-        self.event(Event::Requested { request, command, base, at });
+        let terms = Terms { base, ..Terms::default() };
+        self.event(Event::Requested { request, command, terms, at });
         for _ in 0..50 {
             if let Some(answer) = self.answers.remove(&request) {
                 return answer;
@@ -385,7 +386,15 @@ impl World {
                 let inventory = known.map(|host| Box::new(host.inventory.clone()));
                 self.event(Event::Inventoried { host: id, inventory });
             }
-            Effect::AskWhoServes => self.event(Event::ServedByAnother { yes: false }),
+            Effect::AskWhoServes => {
+                let who = if self.served { Server::Ours } else { Server::Nobody };
+                self.event(Event::ServedBy { who });
+            }
+            // There is only one controller in this world.
+            Effect::Forward { request, .. } => {
+                self.event(Event::Forwarded { request, outcome: Forwarded::Nobody });
+            }
+            Effect::PassOn { request } => panic!("{request:?} was never handed on"),
             Effect::Serve { yes } => self.served = yes,
             Effect::Reply { request, answer, seen } => {
                 self.seen = seen;

@@ -6,12 +6,13 @@ mod words;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
-use wattle_brain::Seen;
 use wattle_brain::apps::{Answer, Base, Command};
+use wattle_brain::{Seen, Terms};
 use wattle_lattice::subject::AppSubject;
 use wattle_lattice::wadm::{DeleteRequest, DeployRequest, GetRequest, PageRequest, headers};
 use wattle_lattice::{Connection, Headers, Message, Names, Pattern, ReplyTo, Subject};
@@ -35,9 +36,17 @@ pub(crate) struct Asked {
     pub(crate) command: Result<Command, String>,
     /// Whose signature it has; none without one.
     pub(crate) by: Option<AuthorKey>,
-    /// What its author had seen.
-    pub(crate) base: Option<Base>,
+    pub(crate) terms: Terms,
+    /// As it came, for whoever leads.
+    pub(crate) original: Original,
     pub(crate) trace: TraceContext,
+}
+
+/// What stood in the message of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Original {
+    pub(crate) headers: Headers,
+    pub(crate) payload: Bytes,
 }
 
 /// While it lives, requests of clients are heard.
@@ -80,8 +89,10 @@ async fn hear(connection: &Connection, mailbox: &mpsc::Sender<Letter>) {
             && let Letter::Asked(asked) = full.into_inner()
         {
             let busy = refused(&asked.op, "the controller is busy; ask again".to_owned());
+            let mut beside = own(connection.who());
+            beside.push((headers::AGAIN, "true".to_owned()));
             // The asker hears nothing and asks again.
-            let _ = connection.respond(&asked.reply, busy).await;
+            let _ = connection.respond_with(&asked.reply, &beside, busy).await;
         }
     }
 }
@@ -94,8 +105,13 @@ fn read(message: Message, lattice: &LatticeId) -> Option<Asked> {
     }
 }
 
-/// The same of one that came to this controller by name.
-pub(crate) fn read_named(message: Message, names: &Names) -> Option<Asked> {
+/// The same of one that came to this controller by name. What was handed on is for the process that
+/// led, and for no other one of its name.
+pub(crate) fn read_named(message: Message, names: &Names, boot: u64) -> Option<Asked> {
+    let led = message.headers.get(headers::FORWARDED);
+    if led.is_some_and(|led| led.parse() != Ok(boot)) {
+        return None;
+    }
     let op = message.headers.get(headers::OPERATION)?;
     let lattice = names.lattice();
     match names.read(&format!("wadm.api.{lattice}.{op}")) {
@@ -106,13 +122,26 @@ pub(crate) fn read_named(message: Message, names: &Names) -> Option<Asked> {
 
 fn read_as(op: AppSubject, message: Message, lattice: &LatticeId) -> Option<Asked> {
     let trace = message.trace();
-    let mut command = command(&op, &message.payload);
-    let (by, base) =
-        signature(&op, lattice, &message.headers, &message.payload).unwrap_or_else(|why| {
-            command = Err(why);
-            (None, None)
-        });
-    Some(Asked { op, reply: message.reply?, command, by, base, trace })
+    let Message { reply, payload, headers, .. } = message;
+    let read = || {
+        let (by, base) = signature(&op, lattice, &headers, &payload)?;
+        Ok((command(&op, &payload)?, by, terms(&headers, base)?))
+    };
+    let (command, by, terms) = match read() {
+        Ok((command, by, terms)) => (Ok(command), by, terms),
+        Err(why) => (Err(why), None, Terms::default()),
+    };
+    let original = Original { headers, payload };
+    Some(Asked { op, reply: reply?, command, by, terms, original, trace })
+}
+
+/// How it is to be answered.
+fn terms(headers: &Headers, base: Option<Base>) -> Result<Terms, String> {
+    let at_least = headers.get(headers::AT_LEAST).unwrap_or("0");
+    let at_least = at_least.parse();
+    let at_least = at_least.map_err(|_| format!("{} is not a sequence", headers::AT_LEAST))?;
+    let is_forwarded = headers.get(headers::FORWARDED).is_some();
+    Ok(Terms { base, at_least, is_forwarded })
 }
 
 /// Who signed it, and what they had seen; nobody did if it has no signature.
@@ -134,12 +163,15 @@ pub(crate) fn unix_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What tells a reply of a controller from one of a wadm.
+pub(crate) fn own(name: &Token) -> Vec<(&'static str, String)> {
+    vec![(headers::CONTROLLER, name.to_string())]
+}
+
 /// What is said beside the words of wadm.
 pub(crate) fn beside(answer: &Answer, seen: Seen, name: &Token) -> Vec<(&'static str, String)> {
-    let mut said = vec![
-        (headers::CONTROLLER, name.to_string()),
-        (headers::SEQUENCE, seen.sequence.to_string()),
-    ];
+    let mut said = own(name);
+    said.push((headers::SEQUENCE, seen.sequence.to_string()));
     said.extend(seen.change.map(|change| (headers::CHANGE, change.to_string())));
     match answer {
         Answer::Conflict { change, .. } => said.push((headers::CONFLICT, change.to_string())),

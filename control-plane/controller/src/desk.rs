@@ -1,5 +1,5 @@
 //! What a person asks of one controller, whether it leads or not: how it is, what it keeps, to let
-//! another lead, and to put back what was lost. `docs/protocol/controllers.md` has the messages.
+//! another lead, to forget a host, and to put back what was lost. `docs/protocol/controllers.md` has the messages.
 
 use std::ops::Bound;
 use std::path::Path;
@@ -15,7 +15,7 @@ use wattle_lattice::{Connection, Message, Names, Pattern, PublishError, ReplyTo,
 use wattle_tasks::{Chain, Tasks};
 use wattle_types::{
     AlarmReport, ControllerAnswer, ControllerReport, ExportEntry, ExportPage, ExportRequest,
-    LatticeId, RestoreAnswer, RestoreRequest, Token, stored,
+    ForgetRequest, LatticeId, RestoreAnswer, RestoreRequest, Token, stored,
 };
 
 use crate::mind::Letter;
@@ -46,7 +46,7 @@ pub(crate) enum What {
 /// Listens from the start: who does not lead is asked too.
 pub(crate) async fn open(
     connection: &Connection,
-    name: &Token,
+    (name, boot): (&Token, u64),
     mailbox: &mpsc::Sender<Letter>,
     tasks: &Tasks,
 ) -> Result<(), PublishError> {
@@ -56,7 +56,7 @@ pub(crate) async fn open(
         let (mailbox, names) = (mailbox.clone(), connection.names().clone());
         tasks.spawn_essential("desk", |stop| async move {
             while let Some(Some(message)) = stop.run_until_cancelled(asked.next()).await {
-                let Some(letter) = read(message, &names) else { continue };
+                let Some(letter) = read(message, &names, boot) else { continue };
                 // Whoever hears nothing asks again.
                 if mailbox.try_send(letter).is_err() {
                     warn!("a question to this controller was dropped");
@@ -68,9 +68,9 @@ pub(crate) async fn open(
 }
 
 /// A question, unless nobody waits for its answer.
-fn read(message: Message, names: &Names) -> Option<Letter> {
+fn read(message: Message, names: &Names, boot: u64) -> Option<Letter> {
     if let Subject::Controller { op: ControllerOp::App, .. } = message.subject {
-        return api::read_named(message, names).map(Letter::Asked);
+        return api::read_named(message, names, boot).map(Letter::Asked);
     }
     let reply = message.reply?;
     let what = match message.subject {
@@ -85,6 +85,10 @@ fn read(message: Message, names: &Names) -> Option<Letter> {
 fn asked_of(op: ControllerOp, payload: &[u8]) -> Option<What> {
     match op {
         ControllerOp::StepDown => Some(What::Command(Command::StepDown)),
+        ControllerOp::ForgetHost => {
+            let asked: ForgetRequest = stored::decode("which host", payload).ok()?;
+            Some(What::Command(Command::Forget { host: asked.host, yes: asked.yes }))
+        }
         ControllerOp::Export => stored::decode("which page", payload).ok().map(What::Export),
         ControllerOp::Restore => {
             let asked: RestoreRequest = stored::decode("what to restore", payload).ok()?;
@@ -161,7 +165,12 @@ pub(crate) fn words(answer: Answer) -> Bytes {
         let answer = RestoreAnswer { v, done, message, stored, passed_over, refused };
         return stored::encode(&answer).into();
     }
+    if let Answer::Underway(message) = answer {
+        let answer = ControllerAnswer { underway: true, ..ControllerAnswer::new(false, message) };
+        return stored::encode(&answer).into();
+    }
     let (done, message) = match answer {
+        Answer::Forgotten { host } => (true, format!("host {host} is forgotten")),
         Answer::SteppedDown { epoch } => (true, format!("gave the lease back (epoch {epoch})")),
         Answer::NotFound(message)
         | Answer::Refused(message)

@@ -7,18 +7,19 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 use tracing::{Instrument, Span, debug, error, info, warn};
 use wattle_brain::{
-    Alarm, Effect, Event, Expect, LeaseReading, OpId, Payload, ProbeReply, Write, Wrote,
+    Alarm, Effect, Event, Expect, LeaseReading, OpId, Payload, ProbeReply, RequestId, Server,
+    Write, Wrote,
 };
 use wattle_lattice::signal::Wake;
 use wattle_lattice::store::{self, Refusal, Store, WriteOutcome};
-use wattle_lattice::subject::{AppSubject, HostOp};
+use wattle_lattice::subject::{AppSubject, ControllerOp, HostOp};
 use wattle_lattice::wadm::headers;
-use wattle_lattice::{Connection, ReplyTo, RequestError, Subject, wire};
+use wattle_lattice::{Connection, Reply, ReplyTo, RequestError, Subject, wire};
 use wattle_tasks::{Chain, Tasks};
 use wattle_trust::signed::{self, Context};
-use wattle_types::{Epoch, ExportRequest, HostId, Inventory, Key, Leadership};
+use wattle_types::{Epoch, ExportRequest, HostId, Inventory, Key, Leadership, Token};
 
-use crate::api::Door;
+use crate::api::{self, Door, Original};
 use crate::archive::Keeper;
 use crate::config::ControllerConfig;
 use crate::desk;
@@ -28,9 +29,10 @@ use crate::mind::Letter;
 /// An answer after this counts as none; the brain probes again as often.
 const PROBE_WITHIN: Duration = Duration::from_millis(250);
 const INVENTORY_WITHIN: Duration = Duration::from_secs(1);
-/// Whoever serves the application API answers a list within this, at one of so many times.
+/// Whoever serves the application API answers a list within this.
 const SERVED_WITHIN: Duration = Duration::from_secs(1);
-const SERVED_ASKS: u32 = 3;
+/// A controller need not give all of it; a wadm passes over what it does not know.
+const SHORT_LIST: &[u8] = br#"{"limit":1}"#;
 /// An inventory of ten thousand actors fits.
 const INVENTORY_BYTES_MAX: usize = 8 << 20;
 
@@ -75,7 +77,10 @@ impl Hands {
             Effect::Serve { yes } => self.serve(yes),
             Effect::Raise(alarm) => raise(&alarm),
             // The mind's own.
-            Effect::Reply { .. } | Effect::Stopped => {}
+            Effect::Reply { .. }
+            | Effect::Forward { .. }
+            | Effect::PassOn { .. }
+            | Effect::Stopped => {}
         }
     }
 
@@ -262,22 +267,50 @@ impl Hands {
         let connection = self.connection.clone();
         self.learn("ask who serves", async move {
             let subject = Subject::App(AppSubject::List);
-            // Silence is not freedom: somebody listens there and may answer the next one. But who
-            // never answers hangs, and has its share of what is asked until NATS notices.
-            for _ in 0..SERVED_ASKS {
-                match connection.request(&subject, Bytes::new(), SERVED_WITHIN).await {
-                    Ok(reply) => {
-                        let ours = reply.headers.get(headers::CONTROLLER).is_some();
-                        return Event::ServedByAnother { yes: !ours };
-                    }
-                    Err(RequestError::TimedOut { .. }) => {}
-                    Err(error) => {
-                        let yes = !matches!(error, RequestError::NoResponders);
-                        return Event::ServedByAnother { yes };
-                    }
+            let asked = connection.request(&subject, SHORT_LIST.into(), SERVED_WITHIN);
+            let who = match asked.await {
+                Ok(reply) => match reply.headers.get(headers::CONTROLLER) {
+                    Some(_) => Server::Ours,
+                    None => Server::Another,
+                },
+                Err(RequestError::NoResponders) => Server::Nobody,
+                Err(RequestError::TimedOut { .. }) => Server::Silent,
+                Err(error) => {
+                    debug!(error = %Chain(&error), "nobody could be asked who serves");
+                    Server::NotAsked
                 }
+            };
+            Event::ServedBy { who }
+        });
+    }
+
+    /// Asks another controller what somebody asked us, in their own words.
+    pub(crate) fn forward(
+        &self,
+        request: RequestId,
+        (to, boot): (Token, u64),
+        within: Duration,
+        (op, original): (&AppSubject, &Original),
+    ) {
+        let (connection, mailbox) = (self.connection.clone(), self.mailbox.clone());
+        let (op, boot, original) = (op.to_string(), boot.to_string(), original.clone());
+        self.begin("forward", async move {
+            let subject = Subject::Controller { name: to, op: ControllerOp::App };
+            let extra = [(headers::OPERATION, op.as_str()), (headers::FORWARDED, boot.as_str())];
+            let Original { headers, payload } = original;
+            let reply = connection.request_as(&subject, &headers, &extra, payload, within).await;
+            // Only fails when the mind has ended.
+            let _ = mailbox.send(Letter::Forwarded { request, reply }).await;
+        });
+    }
+
+    /// Answers with what another controller answered.
+    pub(crate) fn pass_on(&self, to: ReplyTo, reply: Reply) {
+        let (connection, own) = (self.connection.clone(), api::own(&self.config.name));
+        self.begin("respond", async move {
+            if let Err(error) = connection.respond_as(&to, reply, &own).await {
+                debug!(error = %Chain(&error), "an answer was not sent");
             }
-            Event::ServedByAnother { yes: false }
         });
     }
 

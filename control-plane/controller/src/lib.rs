@@ -5,8 +5,8 @@
 //! word, answers on the application API. Nothing is decided here.
 //!
 //! Tasks: `mind` owns the brain and is run until the end; `ears` follow the store, the beats and
-//! the link; `archive` writes what people wrote to the disk; `api` listens while this controller
-//! leads; and one short task per thing that is asked of NATS. All report to one mailbox, so that the brain sees one order of events.
+//! the link; `archive` writes what people wrote to the disk; `api` listens while the brain
+//! lets it; and one short task per thing that is asked of NATS. All report to one mailbox, so that the brain sees one order of events.
 //!
 //! What if the mailbox is full: followers and results wait, beats are dropped (the next one says
 //! the same, only newer), requests are refused.

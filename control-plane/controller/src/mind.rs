@@ -7,13 +7,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span, warn};
-use wattle_brain::apps::{Base, Command};
-use wattle_brain::{Brain, Effect, Event, RequestId, Stamp};
-use wattle_lattice::ReplyTo;
+use wattle_brain::apps::Command;
+use wattle_brain::{Brain, Effect, Event, Forwarded, RequestId, Stamp, Terms};
 use wattle_lattice::subject::AppSubject;
+use wattle_lattice::{Reply, ReplyTo, RequestError};
 use wattle_types::{AuthorKey, Millis};
 
-use crate::api::{self, Asked};
+use crate::api::{self, Asked, Original};
 use crate::desk::{self, Question, What};
 use crate::hands::Hands;
 
@@ -26,6 +26,11 @@ pub(crate) enum Letter {
     Event(Event),
     Asked(Asked),
     Question(Question),
+    /// What another controller answered to what was handed on to it.
+    Forwarded {
+        request: RequestId,
+        reply: Result<Reply, RequestError>,
+    },
     /// Messages were dropped on the way to us: we have been deaf.
     Deaf,
 }
@@ -40,7 +45,7 @@ pub(crate) enum Ended {
 
 /// In which form an answer is given.
 enum Words {
-    App(AppSubject),
+    App(AppSubject, Original),
     Desk,
 }
 
@@ -52,14 +57,16 @@ pub(crate) struct Mind {
     last_request: u64,
     /// Who waits for which answer, and in whose words.
     waiting: BTreeMap<RequestId, (Words, ReplyTo)>,
+    /// What others answered, until the brain says what is done with it.
+    brought: BTreeMap<RequestId, Reply>,
     stopped: bool,
 }
 
 impl Mind {
     pub(crate) fn new(brain: Brain, hands: Hands, letters: mpsc::Receiver<Letter>) -> Self {
-        let waiting = BTreeMap::new();
+        let (waiting, brought) = (BTreeMap::new(), BTreeMap::new());
         let born = Instant::now();
-        Self { brain, hands, letters, born, last_request: 0, waiting, stopped: false }
+        Self { brain, hands, letters, born, last_request: 0, waiting, brought, stopped: false }
     }
 
     /// Runs until `stop`, and then until the lease is given back, but no longer than `grace`.
@@ -102,6 +109,19 @@ impl Mind {
                 self.step(Event::Connected).await;
             }
             Letter::Asked(asked) => self.ask(asked).await,
+            Letter::Forwarded { request, reply } => {
+                let outcome = match reply {
+                    Ok(reply) => {
+                        self.brought.insert(request, reply);
+                        Forwarded::Answered
+                    }
+                    Err(error) if error.may_have_arrived() => Forwarded::Silent,
+                    Err(_) => Forwarded::Nobody,
+                };
+                self.step(Event::Forwarded { request, outcome }).await;
+                // What came too late is nobody's.
+                self.brought.remove(&request);
+            }
             Letter::Question(Question { what, reply }) => match what {
                 What::Report => {
                     let report = self.brain.report(self.now());
@@ -109,7 +129,7 @@ impl Mind {
                 }
                 What::Export(page) => self.hands.export(reply, page),
                 What::Command(command) => {
-                    self.request(command, (None, None), Words::Desk, reply).await;
+                    self.request(command, None, Terms::default(), Words::Desk, reply).await;
                 }
                 What::Unknown => self.hands.respond(&reply, desk::unknown()),
             },
@@ -120,10 +140,13 @@ impl Mind {
         let span = info_span!("application request", op = %asked.op);
         asked.trace.adopt(&span);
         match asked.command {
-            Err(message) => self.hands.respond(&asked.reply, api::refused(&asked.op, message)),
+            Err(message) => {
+                let beside = api::own(&self.hands.config.name);
+                self.hands.respond_with(&asked.reply, beside, api::refused(&asked.op, message));
+            }
             Ok(command) => {
-                let signed = (asked.by, asked.base);
-                self.request(command, signed, Words::App(asked.op), asked.reply)
+                let words = Words::App(asked.op, asked.original);
+                self.request(command, asked.by, asked.terms, words, asked.reply)
                     .instrument(span)
                     .await;
             }
@@ -133,14 +156,15 @@ impl Mind {
     async fn request(
         &mut self,
         command: Command,
-        (by, base): (Option<AuthorKey>, Option<Base>),
+        by: Option<AuthorKey>,
+        terms: Terms,
         words: Words,
         reply: ReplyTo,
     ) {
         self.last_request += 1;
         let request = RequestId(self.last_request);
         self.waiting.insert(request, (words, reply));
-        self.step(Event::Requested { request, command, base, at: stamp(by) }).await;
+        self.step(Event::Requested { request, command, terms, at: stamp(by) }).await;
     }
 
     fn now(&self) -> Millis {
@@ -154,13 +178,27 @@ impl Mind {
                     // Answered once; a second answer would have nobody to go to.
                     if let Some((words, reply)) = self.waiting.remove(&request) {
                         let (beside, payload) = match words {
-                            Words::App(op) => {
+                            Words::App(op, _) => {
                                 let name = &self.hands.config.name;
                                 (api::beside(&answer, seen, name), api::words(&op, *answer))
                             }
                             Words::Desk => (Vec::new(), desk::words(*answer)),
                         };
                         self.hands.respond_with(&reply, beside, payload);
+                    }
+                }
+                Effect::Forward { request, to, boot, within_ms } => {
+                    // Only what came over the application API is handed on.
+                    if let Some((Words::App(op, original), _)) = self.waiting.get(&request) {
+                        let within = Duration::from_millis(within_ms);
+                        self.hands.forward(request, (to, boot), within, (op, original));
+                    }
+                }
+                Effect::PassOn { request } => {
+                    let reply = self.brought.remove(&request);
+                    let asker = self.waiting.remove(&request);
+                    if let (Some(reply), Some((_, asker))) = (reply, asker) {
+                        self.hands.pass_on(asker, reply);
                     }
                 }
                 Effect::Stopped => self.stopped = true,

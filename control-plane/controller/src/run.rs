@@ -92,7 +92,7 @@ pub async fn run(config: ControllerConfig, stop: CancellationToken) -> Result<()
         follow_anew: follow_anew.clone(),
     };
     ears.listen(&tasks).await?;
-    desk::open(&connection, &config.name, &mailbox, &tasks).await?;
+    desk::open(&connection, (&config.name, boot), &mailbox, &tasks).await?;
     let keeper = Keeper::start(archive, follow_anew.clone(), &tasks);
     let stop_grace = config.stop_grace;
     let hands = Hands {

@@ -3,6 +3,7 @@
 
 mod driver;
 mod following;
+mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,8 @@ use crate::clock::Clock;
 use crate::network::{Process, Who};
 use crate::store::Write;
 use crate::world::{Due, World, controller_key, lattice};
+
+pub(crate) use requests::Forwards;
 
 #[derive(Debug)]
 pub(crate) struct Controller {
@@ -265,7 +268,10 @@ impl World {
     fn crashes_at(&mut self, effect: &Effect) -> bool {
         let matters = matches!(
             effect,
-            Effect::Commit { .. } | Effect::RememberEpoch { .. } | Effect::Reply { .. }
+            Effect::Commit { .. }
+                | Effect::RememberEpoch { .. }
+                | Effect::Reply { .. }
+                | Effect::Forward { .. }
         );
         let seldom = if matters { 1 } else { 20 };
         let chance = self.network.hazards.crash_at_effect;

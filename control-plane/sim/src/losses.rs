@@ -11,6 +11,7 @@ use wattle_types::{AppHead, AppName, Key, stored};
 
 use crate::faults::happens;
 use crate::hosts::opened;
+use crate::network::Who;
 use crate::store::{Ask, Expect, Loss, Mood, Outcome, Write};
 use crate::world::{Due, World, controller_key, lattice};
 
@@ -146,7 +147,8 @@ impl World {
     /// unforced, and what is still lost then by force, from the newest.
     pub(crate) fn restore_lost(&mut self) {
         self.look_later();
-        let Some(index) = self.serving() else { return };
+        let reachable = |index: &usize| !self.network.is_cut(Who::Controller(*index));
+        let Some(index) = self.leading().filter(reachable) else { return };
         let Some(run) = &self.controllers[index].running else { return };
         let report = run.brain.report(run.clock_at(self.now));
         let lost: BTreeSet<AppName> = report

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use fastrand::Rng;
 use wattle_brain::apps::Command;
-use wattle_brain::{Event, RequestId, Stamp};
+use wattle_brain::{Event, RequestId, Seen, Stamp, Terms};
 use wattle_types::{AppName, Page};
 
 use crate::network::Who;
@@ -32,7 +32,10 @@ pub(crate) struct Operator {
     requests: u64,
     versions: u64,
     /// What was asked and not answered, as far as anybody knows.
-    open: BTreeMap<RequestId, Command>,
+    /// With how much of the store its answer must know.
+    open: BTreeMap<RequestId, (Command, u64)>,
+    /// How much of the store answers knew so far.
+    pub(crate) seen: u64,
     known: BTreeSet<(AppName, String)>,
     /// How many exports were put back since somebody said that something is lost.
     pub(crate) restored: usize,
@@ -51,6 +54,7 @@ impl Operator {
             requests: 0,
             versions: 0,
             open: BTreeMap::new(),
+            seen: 0,
             known: BTreeSet::new(),
             restored: 0,
         }
@@ -63,8 +67,21 @@ impl Operator {
     }
 
     /// A controller answers; whether the operator hears it is another matter.
-    pub(crate) fn answered(&mut self, request: RequestId) -> Option<Command> {
-        self.open.remove(&request)
+    pub(crate) fn answered(&mut self, request: RequestId, seen: Seen) -> Option<(Command, u64)> {
+        let ended = self.open.remove(&request)?;
+        self.seen = self.seen.max(seen.sequence);
+        Some(ended)
+    }
+
+    /// What somebody asked and has no answer to.
+    pub(crate) fn asked(&self, request: RequestId) -> Option<(Command, u64)> {
+        self.open.get(&request).cloned()
+    }
+
+    /// A number that no request had before.
+    pub(crate) fn number(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId(self.requests)
     }
 
     fn wish(&mut self, rng: &mut Rng) -> Command {
@@ -82,7 +99,8 @@ impl Operator {
             40..75 => Command::Deploy { name, version, takeover: false },
             75..83 => Command::Undeploy { name },
             83..90 => Command::Delete { name, version },
-            90..95 => Command::Status { name },
+            90..92 => Command::Status { name },
+            92..96 => Command::Versions { name, page: Page::default() },
             _ => Command::List { page: Page::default() },
         }
     }
@@ -171,15 +189,16 @@ impl World {
         self.later(self.operator.pause_ms(), Due::Operator);
         let command = self.operator.wish(&mut self.rng);
         // Nobody listens: the client is told so, and nothing was begun.
-        if let Some(index) = self.serving() {
+        let serving = self.serving();
+        if !serving.is_empty() {
+            let index = serving[self.rng.usize(..serving.len())];
             self.ask_controller(index, command);
         }
     }
 
     pub(crate) fn ask_controller(&mut self, index: usize, command: Command) {
         let Some(process) = self.controller_process(index) else { return };
-        self.operator.requests += 1;
-        let request = RequestId(self.operator.requests);
+        let request = self.operator.number();
         self.law.asked(&command);
         match &command {
             Command::Restore { entries, force, .. } => {
@@ -188,14 +207,16 @@ impl World {
             }
             other => self.note(format!("somebody asks controller {index}: {other:?}")),
         }
-        self.operator.open.insert(request, command.clone());
+        let at_least = if self.rng.bool() { self.operator.seen } else { 0 };
+        self.operator.open.insert(request, (command.clone(), at_least));
         if self.network.is_cut(Who::Controller(index)) {
             return;
         }
         let at =
             Stamp { unix_ms: 1_700_000_000_000 + self.now, random: self.rng.u128(..), by: None };
+        let terms = Terms { at_least, ..Terms::default() };
         let ms = self.network.delay(&mut self.rng);
-        let event = Event::Requested { request, command, base: None, at };
+        let event = Event::Requested { request, command, terms, at };
         self.agenda.plan(self.now + ms, Due::Brain(process, event));
     }
 }

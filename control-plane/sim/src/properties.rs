@@ -131,6 +131,10 @@ pub(crate) struct Law {
     accepted: BTreeMap<HostId, BTreeSet<Digest>>,
     asked: BTreeSet<Edit>,
     stored: BTreeSet<(AppName, String)>,
+    /// Which of them clients were told to be stored, and where.
+    acknowledged: BTreeMap<(AppName, String), u64>,
+    /// Applications of which somebody asked to delete something.
+    deleted: BTreeSet<AppName>,
     deployed: BTreeSet<(AppName, String)>,
     /// How far applications had come that the store has lost something of.
     promised: BTreeMap<AppName, Promise>,

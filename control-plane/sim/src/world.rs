@@ -10,7 +10,7 @@ use wattle_trust::KeyPair;
 use wattle_types::{HostId, LatticeId, ManualSet, PublicKey, Role, nkey};
 
 use crate::agenda::Agenda;
-use crate::controllers::{Controller, Inquiry, Request};
+use crate::controllers::{Controller, Forwards, Inquiry, Request};
 use crate::faults::{Fault, Hazards, Options};
 use crate::hosts::Host;
 use crate::losses::Losses;
@@ -67,6 +67,7 @@ pub(crate) struct World {
     /// Where in `hosts` an identity is, now.
     pub(crate) host_by_id: BTreeMap<HostId, usize>,
     pub(crate) operator: Operator,
+    pub(crate) forwards: Forwards,
     pub(crate) losses: Losses,
     pub(crate) law: Law,
     pub(crate) trace: Trace,
@@ -100,6 +101,7 @@ impl World {
             hosts: Vec::new(),
             host_by_id: BTreeMap::new(),
             operator: Operator::new(hosts, options.wishes),
+            forwards: Forwards::default(),
             losses: Losses::new(seed),
             trace: Trace::default(),
             fault: options.fault,

@@ -110,17 +110,21 @@ pub enum ControllerOp {
     StepDown,
     /// A page of what it keeps on its disk: a `wattle_types::ExportRequest` and `ExportPage`.
     Export,
+    /// Take a host out of the lattice: a `wattle_types::ForgetRequest`.
+    ForgetHost,
     /// Write back what the store has lost: a `wattle_types::RestoreRequest` and `RestoreAnswer`.
     Restore,
 }
 
 impl ControllerOp {
-    pub const ALL: [Self; 4] = [Self::App, Self::StepDown, Self::Export, Self::Restore];
+    pub const ALL: [Self; 5] =
+        [Self::App, Self::StepDown, Self::ForgetHost, Self::Export, Self::Restore];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::App => "app",
             Self::StepDown => "step-down",
+            Self::ForgetHost => "forget-host",
             Self::Export => "export",
             Self::Restore => "restore",
         }

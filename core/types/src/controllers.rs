@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::stored::VERSION;
-use crate::{Epoch, LatticeId, Token};
+use crate::{Epoch, HostId, LatticeId, Token};
 
 /// How one controller is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,11 +69,29 @@ pub struct ControllerAnswer {
     pub done: bool,
     /// What was done, or why nothing was.
     pub message: String,
+    /// Not done yet: asking again shows how far it has come.
+    #[serde(default)]
+    pub underway: bool,
 }
 
 impl ControllerAnswer {
     pub fn new(done: bool, message: impl Into<String>) -> Self {
-        Self { v: VERSION, done, message: message.into() }
+        Self { v: VERSION, done, message: message.into(), underway: false }
+    }
+}
+
+/// Asks the leader to take a host out of the lattice. Asked again until it is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgetRequest {
+    pub v: u8,
+    pub host: HostId,
+    /// Also one that is alive: a person agreed that all it runs ends.
+    pub yes: bool,
+}
+
+impl ForgetRequest {
+    pub const fn new(host: HostId, yes: bool) -> Self {
+        Self { v: VERSION, host, yes }
     }
 }
 

@@ -47,7 +47,7 @@ pub use application::{AppComponent, Application, Part, Scaler, ScalerKind, Sprea
 pub use assignment::{Assignment, Entry};
 pub use controllers::{
     AlarmReport, CanaryReport, ControllerAnswer, ControllerReport, ExportEntry, ExportPage,
-    ExportRequest, HostCounts, RestoreAnswer, RestoreRequest,
+    ExportRequest, ForgetRequest, HostCounts, RestoreAnswer, RestoreRequest,
 };
 pub use counter::{Epoch, Generation, Revision};
 pub use digest::Digest;

@@ -57,6 +57,12 @@ pub enum Answer {
         /// What was not put back though the store lacks it, and why.
         refused: Vec<String>,
     },
+    /// The host has no assignment any more, and nobody waits for it.
+    Forgotten {
+        host: HostId,
+    },
+    /// It was begun; asking again shows how far it has come.
+    Underway(String),
     NotFound(String),
     /// Somebody else changed the application first; nothing was changed now.
     Conflict {

@@ -23,6 +23,8 @@ pub(crate) struct View<'a> {
     fleet: &'a Fleet,
     /// None until the first one after taking over.
     plan: Option<&'a Plan>,
+    /// Why nobody here can say how what is deployed is.
+    unknown: Option<&'a str>,
     /// Gathered when the first link is looked at.
     wanted: OnceCell<Wanted<'a>>,
 }
@@ -38,7 +40,12 @@ struct Tally {
 
 impl<'a> View<'a> {
     pub(crate) fn new(mirror: &'a Mirror, fleet: &'a Fleet, plan: Option<&'a Plan>) -> Self {
-        Self { mirror, fleet, plan, wanted: OnceCell::new() }
+        Self { mirror, fleet, plan, unknown: None, wanted: OnceCell::new() }
+    }
+
+    /// Of one who does not lead, and says why the leader was not asked.
+    pub(crate) fn without_lead(mirror: &'a Mirror, fleet: &'a Fleet, unknown: &'a str) -> Self {
+        Self { unknown: Some(unknown), ..Self::new(mirror, fleet, None) }
     }
 
     pub(crate) const fn fleet(&self) -> &'a Fleet {
@@ -63,6 +70,10 @@ impl<'a> View<'a> {
             };
             return AppStatus { kind, message, version, components: Vec::new() };
         };
+        if let Some(why) = self.unknown {
+            let (kind, message) = (StatusKind::Waiting, why.to_owned());
+            return AppStatus { kind, message, version, components: Vec::new() };
+        }
         let components = &stated.application.components;
         let components: Vec<ComponentStatus> =
             components.iter().map(|part| self.component(part, &head.name, stated)).collect();

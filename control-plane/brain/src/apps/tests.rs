@@ -7,7 +7,7 @@ use wattle_types::{AppHead, AppName, IdRecord, Key, Owner, Revision, stored};
 
 use super::*;
 use crate::testing::{World, manifest};
-use crate::{Effect, Event, RequestId, Stamp};
+use crate::{Event, RequestId, Stamp, Terms};
 
 fn name(name: &str) -> AppName {
     name.parse().unwrap()
@@ -289,28 +289,18 @@ fn a_put_that_meets_another_write_is_decided_again() {
     world.store.insert(key.clone(), (world.last_seq, bytes.clone()));
     let request = RequestId(99);
     let command = Command::Put { text: manifest("shop", "v2", &[("web", "")]) };
-    world.event(Event::Requested { request, command, base: None, at: Stamp::default() });
+    world.event(Event::Requested {
+        request,
+        command,
+        terms: Terms::default(),
+        at: Stamp::default(),
+    });
     assert!(!world.answers.contains_key(&request));
     let (seq, content) = (world.last_seq, crate::Content::Value(bytes));
     world.event(Event::Followed { key, seq, content });
     world.run(500);
     assert!(matches!(world.answers[&request], Answer::Put { .. }), "{:?}", world.answers);
     assert_eq!(head(&world, "shop").revision_max, Revision(3), "the other's number is not used");
-}
-
-#[test]
-fn who_does_not_lead_answers_nothing() {
-    let mut world = World::new();
-    let request = RequestId(1);
-    let asked = Event::Requested {
-        request,
-        command: Command::List { page: Page::default() },
-        base: None,
-        at: Stamp::default(),
-    };
-    let effects = world.brain.step(world.now, asked);
-    let refused = |effect: &Effect| matches!(effect, Effect::Reply { answer, .. } if matches!(**answer, Answer::Unavailable(_)));
-    assert!(effects.iter().any(refused), "{effects:?}");
 }
 
 #[test]

@@ -1,32 +1,44 @@
-//! Requests of clients: queued, decided in the order in which they came, answered once.
+//! Requests of clients: queued, decided by whoever leads in the order in which they came, answered
+//! once. What a controller does that does not lead is in [`standby`](super::standby).
 
-use wattle_types::{Key, Millis};
+use std::collections::VecDeque;
+
+use wattle_types::{HostId, Key, Millis};
 
 use super::{Brain, Stopping};
-use crate::apps::{self, Answer, Base, Command, Decision, View};
+use crate::apps::{self, Answer, Command, Decision, View};
 use crate::effect::{Effect, Expect, Seen, Write};
-use crate::event::{RequestId, Stamp};
+use crate::event::{RequestId, Stamp, Terms};
 use crate::journal::Purpose;
 
 /// Clients give up after two seconds, so an answer later than this is heard by nobody.
-const REQUEST_WAIT_MS: u64 = 1_500;
+pub(super) const REQUEST_WAIT_MS: u64 = 1_500;
 /// More at once are refused: each takes a write.
-const REQUESTS_MAX: usize = 64;
+pub(super) const REQUESTS_MAX: usize = 64;
 /// A request whose write met somebody else's is decided again from what is there now.
 const REQUEST_TRIES: u32 = 5;
 /// Until what a write met has been followed.
 pub(super) const REQUEST_AGAIN_MS: u64 = 50;
 
+pub(super) const STOPS: &str = "this controller is stopping; nothing was changed, ask again";
+
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) id: RequestId,
     pub(super) command: Command,
-    pub(super) base: Option<Base>,
+    pub(super) terms: Terms,
     pub(super) stamp: Stamp,
     pub(super) came_at: Millis,
     pub(super) tries: u32,
     /// How many changes the application has once the batch under way is stored.
     pub(super) change: Option<u64>,
+}
+
+impl Request {
+    /// Whether nobody else is to be asked.
+    pub(super) fn is_for_us_only(&self) -> bool {
+        self.command.is_personal() || self.terms.is_forwarded
+    }
 }
 
 impl Brain {
@@ -35,11 +47,14 @@ impl Brain {
         now: Millis,
         id: RequestId,
         command: Command,
-        base: Option<Base>,
+        terms: Terms,
         stamp: Stamp,
         out: &mut Vec<Effect>,
     ) {
-        let refusal = if !self.lease.is_held() || self.stopping != Stopping::No {
+        let for_us_only = command.is_personal() || terms.is_forwarded;
+        let refusal = if self.stopping != Stopping::No {
+            Some(STOPS)
+        } else if for_us_only && !self.lease.is_held() {
             Some("this controller does not lead; ask again")
         } else if REQUESTS_MAX <= self.requests.len() {
             Some("too many requests wait; ask again")
@@ -52,7 +67,7 @@ impl Brain {
                 self.requests.push_back(Request {
                     id,
                     command,
-                    base,
+                    terms,
                     stamp,
                     came_at: now,
                     tries: 0,
@@ -64,21 +79,34 @@ impl Brain {
 
     /// Answers what can be answered, in the order in which it came.
     pub(super) fn answer(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        while self.mirror.is_current() && self.requests_from <= now {
-            let Some(next) = self.requests.front() else { return };
-            if !next.command.is_question() && !self.journal.is_idle() {
+        while self.is_current() && self.requests_from <= now {
+            let seen = self.mirror.seen();
+            let in_time = |request: &Request| request.terms.at_least <= seen;
+            let Some(next) = self.requests.iter().position(in_time) else { break };
+            if !self.requests[next].command.is_question() && !self.journal.is_idle() {
                 break;
             }
-            let Some(mut request) = self.requests.pop_front() else { return };
+            let Some(mut request) = self.requests.remove(next) else { return };
             if request.command == Command::StepDown {
                 self.step_down(now, request, out);
                 return;
             }
+            if let Command::Forget { host, yes } = request.command {
+                let answer = self.forget(now, host, yes);
+                self.reply(out, request.id, answer, None);
+                continue;
+            }
             let plan = self.reconcile.plan();
             let view = View::new(&self.mirror, &self.fleet, plan);
             let (mirror, own) = (&self.mirror, &self.lattice);
-            let decided =
-                apps::decide(&request.command, request.base, request.stamp, own, mirror, &view);
+            let decided = apps::decide(
+                &request.command,
+                request.terms.base,
+                request.stamp,
+                own,
+                mirror,
+                &view,
+            );
             match decided {
                 Decision::Answer(answer) => {
                     let change = self.change_seen(&request.command, &answer);
@@ -107,12 +135,43 @@ impl Brain {
         out.push(self.journal.begin(now, Purpose::Yield, lease, expect, Vec::new()));
     }
 
+    /// Begins to forget a host, or says how far that has come.
+    fn forget(&mut self, now: Millis, host: HostId, yes: bool) -> Answer {
+        let answer = self.reconcile.forget(now, host, yes, &self.mirror, &self.fleet);
+        self.reconcile.wake();
+        answer
+    }
+
+    /// Nothing waits for longer than its asker does.
     pub(super) fn drop_stale(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        while self.requests.front().is_some_and(|next| REQUEST_WAIT_MS < now.since(next.came_at)) {
-            let Some(request) = self.requests.pop_front() else { return };
-            let answer = Answer::Unavailable(self.unreachable());
+        let is_stale = |request: &Request| REQUEST_WAIT_MS < now.since(request.came_at);
+        for request in self.take_requests(is_stale) {
+            let answer = Answer::Unavailable(self.why_not(&request));
             self.reply(out, request.id, answer, None);
         }
+    }
+
+    /// Those that wait and are such, out of the queue.
+    pub(super) fn take_requests(&mut self, such: impl Fn(&Request) -> bool) -> VecDeque<Request> {
+        let waiting = std::mem::take(&mut self.requests);
+        let (taken, left) = waiting.into_iter().partition(|request| such(request));
+        self.requests = left;
+        taken
+    }
+
+    /// Why a request was not decided in time.
+    fn why_not(&self, request: &Request) -> String {
+        let (seen, wanted) = (self.mirror.seen(), request.terms.at_least);
+        if seen < wanted && self.mirror.is_complete() {
+            return format!(
+                "this controller lags: it has followed the store up to {seen}, and what was seen \
+                 before goes up to {wanted}; ask again"
+            );
+        }
+        if self.lease.is_held() || !self.mirror.is_complete() {
+            return self.unreachable();
+        }
+        format!("{}; nothing was changed, ask again", self.leaderless())
     }
 
     /// The write met somebody else's. What that was arrives in a moment.
@@ -140,7 +199,7 @@ impl Brain {
     }
 
     /// How many changes the application has that was asked about.
-    fn change_seen(&self, command: &Command, answer: &Answer) -> Option<u64> {
+    pub(super) fn change_seen(&self, command: &Command, answer: &Answer) -> Option<u64> {
         if let Answer::Conflict { change, .. } = answer {
             return Some(*change);
         }

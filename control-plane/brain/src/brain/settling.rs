@@ -73,6 +73,7 @@ impl Brain {
                 let epoch = self.lease.epoch();
                 out.push(Effect::Raise(Alarm::LeadershipTaken { epoch }));
                 self.reconcile.begin_anew();
+                self.lease_followed = self.follows_own_lease();
                 self.announced_at = None;
             }
             Purpose::Renew => {}
@@ -98,14 +99,14 @@ impl Brain {
     }
 
     pub(super) fn lose(&mut self, purpose: &Purpose, epoch: Epoch, out: &mut Vec<Effect>) {
-        self.close_door(out);
         if let Some((request, _)) = self.underway.take() {
             // Another attempt of it may still have arrived before the lease went.
             let text =
                 "this controller no longer leads; whether the change was stored is not known";
             self.reply(out, request.id, Answer::Unknown(text.to_owned()), None);
         }
-        for request in std::mem::take(&mut self.requests) {
+        // The others are for whoever leads next.
+        for request in self.take_requests(super::requests::Request::is_for_us_only) {
             let text = "this controller no longer leads; ask again";
             self.reply(out, request.id, Answer::Unavailable(text.to_owned()), None);
         }

@@ -5,8 +5,9 @@ use wattle_types::Key;
 use super::*;
 use crate::apps::Command;
 use crate::event::RequestId;
+use crate::event::Server;
 use crate::testing::{World, manifest};
-use crate::{Content, Stamp, Wrote};
+use crate::{Content, Stamp, Terms, Wrote};
 
 #[test]
 fn a_lattice_without_leader_gets_one() {
@@ -38,10 +39,15 @@ fn a_deposed_leader_notices_at_its_next_write() {
     let stored = world.store.len();
     let request = RequestId(50);
     let command = Command::Deploy { name: "shop".parse().unwrap(), version: None, takeover: false };
-    world.event(Event::Requested { request, command, base: None, at: Stamp::default() });
+    world.event(Event::Requested {
+        request,
+        command,
+        terms: Terms::default(),
+        at: Stamp::default(),
+    });
     assert!(matches!(world.answers[&request], Answer::Unknown(_)), "{:?}", world.answers);
     assert_eq!(world.store.len(), stored, "it tried, and the store refused");
-    assert!(!world.brain.is_leading(world.now) && !world.served);
+    assert!(!world.brain.is_leading(world.now));
     assert!(world.alarms.iter().any(|alarm| matches!(alarm, Alarm::LeadershipLost { .. })));
 }
 
@@ -175,7 +181,7 @@ fn who_steps_down_lets_another_lead_first() {
     let mut world = World::leading(1);
     let epoch = world.brain.epoch();
     assert_eq!(world.ask(Command::StepDown), Answer::SteppedDown { epoch });
-    assert_eq!((world.lease().holder, world.served), (None, false));
+    assert_eq!((world.lease().holder, world.served), (None, true));
     world.run(9_500);
     assert!(!world.brain.is_leading(world.now), "others are first");
     assert_eq!(world.lease().holder, None);
@@ -214,8 +220,12 @@ fn nothing_is_decided_before_the_own_write_was_followed() {
     let mut world = World::leading(1);
     let request = RequestId(70);
     let command = Command::Put { text: manifest("shop", "v1", &[("web", "")]) };
-    let asked =
-        Event::Requested { request, command: command.clone(), base: None, at: Stamp::default() };
+    let asked = Event::Requested {
+        request,
+        command: command.clone(),
+        terms: Terms::default(),
+        at: Stamp::default(),
+    };
     let effects = world.brain.step(world.now, asked);
     let Some(Effect::Commit { op, writes }) =
         effects.iter().find(|effect| matches!(effect, Effect::Commit { .. }))
@@ -231,7 +241,7 @@ fn nothing_is_decided_before_the_own_write_was_followed() {
     let again = RequestId(71);
     let effects = world.brain.step(
         world.now,
-        Event::Requested { request: again, command, base: None, at: Stamp::default() },
+        Event::Requested { request: again, command, terms: Terms::default(), at: Stamp::default() },
     );
     assert!(effects.is_empty(), "{effects:?}");
     for (seq, write) in (first..).zip(writes) {
@@ -249,14 +259,33 @@ fn nothing_is_decided_before_the_own_write_was_followed() {
 
 #[test]
 fn where_another_answers_the_api_this_one_does_not() {
-    let mut world = World::new();
-    world.run(3_000);
-    let mut brain = std::mem::replace(&mut world, World::new()).brain;
-    brain.door = Door::Asking(Millis(0));
+    let mut brain = std::mem::replace(&mut World::new(), World::new()).brain;
+    brain.door = Door::default();
     let now = Millis(13_000);
-    let effects = brain.step(now, Event::ServedByAnother { yes: true });
+    let asks = |effects: &[Effect]| effects.contains(&Effect::AskWhoServes);
+    assert!(asks(&brain.step(now, Event::Tick { random: 1 })));
+    let effects = brain.step(now, Event::ServedBy { who: Server::Another });
     assert!(effects.contains(&Effect::Raise(Alarm::ApiTaken)), "{effects:?}");
     assert!(!effects.contains(&Effect::Serve { yes: true }));
+    // Once more after a while, and once it is gone this one answers.
+    assert!(!asks(&brain.step(now + 1_900, Event::Tick { random: 1 })));
+    assert!(asks(&brain.step(now + 2_000, Event::Tick { random: 1 })));
+    let effects = brain.step(now + 2_000, Event::ServedBy { who: Server::Nobody });
+    assert!(effects.contains(&Effect::Serve { yes: true }), "{effects:?}");
+}
+
+#[test]
+fn who_hangs_among_those_who_answer_closes_no_door() {
+    let mut brain = World::new().brain;
+    brain.door = Door::default();
+    let now = Millis(13_000);
+    brain.step(now, Event::Tick { random: 1 });
+    for silence in 1..=3 {
+        let effects = brain.step(now, Event::ServedBy { who: Server::Silent });
+        let opens = effects.contains(&Effect::Serve { yes: true });
+        assert_eq!(opens, silence == 3, "the third one says enough: {effects:?}");
+        assert_eq!(!opens, effects.contains(&Effect::AskWhoServes));
+    }
 }
 
 #[test]

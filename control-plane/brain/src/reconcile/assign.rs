@@ -70,9 +70,14 @@ impl Changes<'_> {
             }
             let mass = before.len() < 2 * ended.len()
                 || (!ended.is_empty() && removals.is_mass(self.now, ended.len(), entries_now));
-            writes.push(self.write(id, host, target, mass));
+            writes.push(self.write(id, Some(host), target, mass));
         }
         writes
+    }
+
+    /// The explicitly empty list, for a host that is to be forgotten.
+    pub(super) fn empty(&self, id: &HostId) -> Write {
+        self.write(id, self.fleet.hosts().get(id), &BTreeMap::new(), true)
     }
 
     fn told(&self, id: &HostId) -> Option<&Told> {
@@ -92,7 +97,9 @@ impl Changes<'_> {
                 alarms.insert(Alarm::AssignmentNewer { host: *id });
                 return false;
             }
-            if applied.is_some() {
+            // A marker is what is left of a host that was forgotten, and has returned.
+            let is_forgotten = self.mirror.assignments.get(id).is_some_and(|at| !at.unreadable);
+            if applied.is_some() && !is_forgotten {
                 alarms.insert(Alarm::AssignmentLost { host: *id });
             }
             return true;
@@ -152,11 +159,11 @@ impl Changes<'_> {
     fn write(
         &self,
         id: &HostId,
-        host: &Host,
+        host: Option<&Host>,
         target: &BTreeMap<ActorId, Placed>,
         mass: bool,
     ) -> Write {
-        let applied = host.beat.as_ref().and_then(|beat| beat.applied);
+        let applied = host.and_then(|host| host.beat.as_ref()?.applied);
         let applied = applied.map_or(Generation::ZERO, |applied| applied.generation);
         let stored = self.told(id).map_or(Generation::ZERO, |told| told.assignment.generation);
         let assignment = Assignment {

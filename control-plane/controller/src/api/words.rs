@@ -71,6 +71,8 @@ pub(crate) fn words(op: &AppSubject, answer: Answer) -> Bytes {
             status: Some(detailed(&status)),
         }),
         // No operation of this API asks for these.
+        Answer::Forgotten { host } => refused(op, format!("host {host} is forgotten")),
+        Answer::Underway(message) => refused(op, message),
         Answer::SteppedDown { .. } => refused(op, "the controller stepped down".to_owned()),
         Answer::Restored { .. } => refused(op, "an export was put back".to_owned()),
         Answer::Conflict { revision, by, .. } => refused(op, Answer::conflict_text(revision, by)),

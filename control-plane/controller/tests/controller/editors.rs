@@ -1,8 +1,7 @@
 //! People who change one application at a time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use serde_json::Value;
 use wattle_lattice::subject::AppSubject;
 use wattle_lattice::wadm::headers;
@@ -11,12 +10,12 @@ use wattle_trust::KeyPair;
 use wattle_trust::signed::{self, Context};
 use wattle_types::{Edit, Role, stored};
 
-use crate::lattice::{Lattice, manifest, name, until};
+use crate::lattice::{Lattice, manifest, name, read};
 
-struct Person(KeyPair);
+pub(crate) struct Person(KeyPair);
 
 impl Person {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(KeyPair::generate(Role::User).unwrap())
     }
 
@@ -28,26 +27,24 @@ impl Person {
     }
 
     /// Asks for a change, having seen so many.
-    async fn ask(&self, lattice: &Lattice, op: AppSubject, body: &str, base: Option<u64>) -> Reply {
+    pub(crate) async fn ask(
+        &self,
+        lattice: &Lattice,
+        op: AppSubject,
+        body: &str,
+        base: Option<u64>,
+    ) -> Reply {
         let header = self.header(lattice, &op, body.as_bytes(), base);
         asked(lattice, op, body, &header).await
     }
 }
 
 async fn asked(lattice: &Lattice, op: AppSubject, body: &str, header: &str) -> Reply {
-    let (subject, body) = (Subject::App(op), Bytes::copy_from_slice(body.as_bytes()));
-    until("a controller answers", async || {
-        let edit = [(headers::EDIT, header)];
-        let within = Duration::from_secs(2);
-        let reply =
-            lattice.client.request_with(&subject, &edit, body.clone(), within).await.ok()?;
-        reply.headers.get(headers::AGAIN).is_none().then_some(reply)
-    })
-    .await
+    lattice.asked(&Subject::App(op), &[(headers::EDIT, header)], body.to_owned()).await
 }
 
 fn said(reply: &Reply) -> Value {
-    serde_json::from_slice(&reply.payload).unwrap()
+    read(reply)
 }
 
 #[tokio::test]

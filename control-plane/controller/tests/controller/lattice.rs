@@ -10,9 +10,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wattle_controller::{ControllerConfig, RunError};
 use wattle_lattice::store::StoreConfig;
-use wattle_lattice::subject::AppSubject;
+use wattle_lattice::subject::{AppSubject, ControllerOp};
 use wattle_lattice::testing::NatsServer;
-use wattle_lattice::{ConnectConfig, Connection, Expect, Store, Subject, Write, WriteOutcome};
+use wattle_lattice::wadm::headers;
+use wattle_lattice::{
+    ConnectConfig, Connection, Expect, Reply, Store, Subject, Write, WriteOutcome,
+};
 use wattle_trust::KeyPair;
 use wattle_types::{AppName, Key, LatticeId, Lease, Role, stored};
 
@@ -61,12 +64,17 @@ impl Lattice {
 
     /// Starts a controller; one of the same name finds the memory of the one before.
     pub(crate) fn controller(&self, name: &str) -> Running {
+        self.controller_in(name, name)
+    }
+
+    /// Starts a controller whose memory is in this folder.
+    pub(crate) fn controller_in(&self, name: &str, folder: &str) -> Running {
         let config = ControllerConfig::new(
             self.id.clone(),
             self.nats.url(),
             name.parse().unwrap(),
             self.key.clone(),
-            self.data.path().join(name),
+            self.data.path().join(folder),
         );
         let stop = CancellationToken::new();
         let task = tokio::spawn(wattle_controller::run(config, stop.clone()));
@@ -77,21 +85,43 @@ impl Lattice {
         FakeHost::join(&self.nats, &self.id, self.key.public(), index, labels).await
     }
 
-    /// Asks the application API until somebody answers.
+    /// Asks the application API until somebody answers who need not be asked again.
     pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         op: AppSubject,
         body: impl Into<Bytes>,
     ) -> T {
+        read(&self.asked(&Subject::App(op), &[], body).await)
+    }
+
+    /// The same of one controller, with headers.
+    pub(crate) async fn ask_one(
+        &self,
+        name: &str,
+        op: AppSubject,
+        extra: &[(&'static str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        let subject = Subject::Controller { name: name.parse().unwrap(), op: ControllerOp::App };
+        let op = op.to_string();
+        let extra = [extra, &[(headers::OPERATION, op.as_str())]].concat();
+        self.asked(&subject, &extra, body).await
+    }
+
+    pub(crate) async fn asked(
+        &self,
+        subject: &Subject,
+        extra: &[(&'static str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
         let body = body.into();
-        let subject = Subject::App(op);
-        let answered = until("the application API answers", async || {
+        until("a controller answers", async || {
             let within = Duration::from_secs(2);
-            self.client.request(&subject, body.clone(), within).await.ok()
-        });
-        let reply = answered.await;
-        serde_json::from_slice(&reply.payload)
-            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&reply.payload)))
+            let reply =
+                self.client.request_with(subject, extra, body.clone(), within).await.ok()?;
+            reply.headers.get(headers::AGAIN).is_none().then_some(reply)
+        })
+        .await
     }
 
     pub(crate) async fn put_and_deploy(&self, app: &str, version: &str, traits: &str) {
@@ -135,6 +165,11 @@ impl Lattice {
         })
         .await
     }
+}
+
+pub(crate) fn read<T: DeserializeOwned>(reply: &Reply) -> T {
+    serde_json::from_slice(&reply.payload)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&reply.payload)))
 }
 
 pub(crate) fn name(app: &str) -> AppName {

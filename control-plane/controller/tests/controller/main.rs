@@ -4,6 +4,7 @@ mod editors;
 mod fake_host;
 mod lattice;
 mod links;
+mod several;
 
 use std::time::{Duration, Instant};
 

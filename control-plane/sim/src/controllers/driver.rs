@@ -70,27 +70,17 @@ impl World {
                 self.tell_hosts(process.who, &event);
             }
             Effect::Announce { epoch } => self.announce(process, epoch),
-            Effect::AskWhoServes => {
-                // Silence is not freedom: only "nobody listens there" is.
-                let listens = |other: usize| {
-                    let gone = self.network.is_known_cut(Who::Controller(other), self.now);
-                    let run = self.controllers[other].running.as_ref();
-                    !gone && run.is_some_and(|run| run.serves)
-                };
-                let others = (0..self.controllers.len()).filter(|other| *other != index);
-                let yes = self.network.is_cut(process.who) || others.into_iter().any(listens);
-                self.later(1..1_000, Due::Brain(process, Event::ServedByAnother { yes }));
-            }
+            Effect::AskWhoServes => self.ask_who_serves(process),
             Effect::Serve { yes } => {
                 if let Some((_, run)) = self.controller_run(process) {
                     run.serves = yes;
                 }
             }
-            Effect::Reply { request, answer, .. } => {
-                if let Some(command) = self.operator.answered(request) {
-                    self.law.answered(self.now, &command, &answer);
-                }
+            Effect::Reply { request, answer, seen } => self.reply(request, *answer, seen),
+            Effect::Forward { request, to, boot, within_ms } => {
+                self.forward(process, request, (&to, boot), within_ms);
             }
+            Effect::PassOn { request } => self.pass_on(request),
             Effect::Raise(alarm) => {
                 self.note(format!("controller {index} says: {alarm}"));
                 self.alarmed(&alarm);
@@ -141,7 +131,7 @@ impl World {
         self.agenda.plan(deadline, late(process, ask));
     }
 
-    fn begin_ask(&mut self, process: Process, ask: u64) {
+    pub(super) fn begin_ask(&mut self, process: Process, ask: u64) {
         match process.who {
             Who::Controller(_) => {
                 if let Some((_, run)) = self.controller_run(process) {

@@ -175,12 +175,13 @@ impl World {
         self.fault == Some(Fault::ForgedBeats)
     }
 
-    /// Which controller answers clients now.
-    pub(crate) fn serving(&self) -> Option<usize> {
-        (0..self.controllers.len()).find(|index| {
+    /// Which controllers answer clients now.
+    pub(crate) fn serving(&self) -> Vec<usize> {
+        let serves = |index: &usize| {
             let run = self.controllers[*index].running.as_ref();
             !self.network.is_cut(Who::Controller(*index)) && run.is_some_and(|run| run.serves)
-        })
+        };
+        (0..self.controllers.len()).filter(serves).collect()
     }
 }
 

@@ -59,6 +59,16 @@ impl Law {
                         None => Ok(()),
                     }
                 }
+                Fact::AssignmentGone(host) => {
+                    let told = self.known.assignments.get(host);
+                    match told.is_some_and(|told| told.entries.is_empty()) {
+                        true => Ok(()),
+                        false => {
+                            let message = format!("the assignment of {host} is gone: {told:?}");
+                            Err((Property::NoMassEnd, message))
+                        }
+                    }
+                }
                 Fact::Owner(id, owner) => self.check_owner(id, owner),
                 Fact::Assignment(assignment) => {
                     told.insert(assignment.host);

@@ -35,6 +35,7 @@ pub(super) enum Fact {
     Owner(ActorId, Owner),
     Spec(SpecHash),
     Assignment(Assignment),
+    AssignmentGone(HostId),
     /// None: it is deleted.
     Link(Key, Option<LinkRecord>),
     Config(ConfigName, Option<ConfigRecord>),
@@ -47,6 +48,7 @@ pub(super) fn read(message: &Message) -> Result<Fact, String> {
             Key::Manifest(name, revision) => Ok(Fact::ManifestGone((name.clone(), *revision))),
             Key::Link { .. } => Ok(Fact::Link(key.clone(), None)),
             Key::Config(name) => Ok(Fact::Config(name.clone(), None)),
+            Key::Assign(host) => Ok(Fact::AssignmentGone(*host)),
             _ => Err(format!("{key} is deleted, which nobody asks for")),
         };
     };
@@ -111,6 +113,7 @@ impl Known {
             Fact::Owner(id, owner) => drop(self.owners.insert(id, owner)),
             Fact::Spec(hash) => drop(self.specs.insert(hash)),
             Fact::Assignment(told) => drop(self.assignments.insert(told.host, told)),
+            Fact::AssignmentGone(host) => drop(self.assignments.remove(&host)),
             Fact::Link(key, Some(record)) => drop(self.links.insert(key, record)),
             Fact::Link(key, None) => drop(self.links.remove(&key)),
             Fact::Config(name, Some(record)) => drop(self.configs.insert(name, record)),

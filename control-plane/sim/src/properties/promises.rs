@@ -28,6 +28,9 @@ fn stated(text: &str) -> Option<(AppName, String)> {
 
 impl Law {
     pub(crate) fn asked(&mut self, command: &Command) {
+        if let Command::Delete { name, .. } = command {
+            self.deleted.insert(name.clone());
+        }
         let edit = match command.clone() {
             Command::Put { text } => stated(&text).map(|(name, version)| Edit::Put(name, version)),
             Command::Deploy { name, .. } => Some(Edit::Deploy(name)),
@@ -59,6 +62,46 @@ impl Law {
         };
         if broken {
             self.breaks(Property::Kept, now, format!("{command:?} was answered {answer:?}"));
+        }
+    }
+
+    /// A client was told that this is stored, or told what is. Whoever wants to be told at least
+    /// what they saw is told of their own writes.
+    pub(crate) fn read(
+        &mut self,
+        now: u64,
+        command: &Command,
+        answer: &Answer,
+        at_least: u64,
+        sequence: u64,
+    ) {
+        let lossless = self.counts.losses == 0;
+        match (command, answer) {
+            (_, Answer::Put { name, version, .. }) => {
+                let key = (name.clone(), version.clone());
+                if lossless && !self.deleted.contains(&key.0) {
+                    self.acknowledged.insert(key, sequence);
+                }
+            }
+            (Command::Versions { name, .. }, Answer::Versions { .. } | Answer::NotFound(_)) => {
+                let versions = match answer {
+                    Answer::Versions { versions, .. } => &versions[..],
+                    _ => &[],
+                };
+                let is_there = |version: &str| versions.iter().any(|of| of.version == version);
+                let missing = self.acknowledged.iter().find(|((app, version), written)| {
+                    app == name && **written <= at_least && !is_there(version)
+                });
+                let may_be_deleted = self.deleted.contains(name) || !lossless;
+                if let Some(((_, version), written)) = missing.filter(|_| !may_be_deleted) {
+                    let message = format!(
+                        "{version} of {name} was stored at {written}, and is missing in an answer \
+                         that knows {sequence} and was to know {at_least}"
+                    );
+                    self.breaks(Property::Kept, now, message);
+                }
+            }
+            _ => {}
         }
     }
 

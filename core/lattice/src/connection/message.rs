@@ -29,6 +29,11 @@ impl Headers {
     pub fn trace(&self) -> TraceContext {
         headers::trace_of(self.0.as_ref())
     }
+
+    /// For a message of our own.
+    pub(super) fn copied(&self) -> async_nats::HeaderMap {
+        self.0.clone().unwrap_or_default()
+    }
 }
 
 /// Something said to a subject we listen to.

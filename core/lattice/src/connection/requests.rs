@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Connection, Headers, Reply, headers};
-use crate::Subject;
+use crate::{ReplyTo, Subject};
 
 /// Why a request has no answer; [`RequestError::may_have_arrived`] says whether it may have had an
 /// effect.
@@ -97,6 +97,38 @@ impl Connection {
         let subject = self.inner.names.subject(subject);
         let message = self.request_raw(subject, headers, payload, within).await?;
         Ok(Reply { payload: message.payload, headers: Headers::new(message.headers) })
+    }
+
+    /// As [`Connection::request_with`], for somebody else: with the headers that their request had.
+    pub async fn request_as(
+        &self,
+        subject: &Subject,
+        theirs: &Headers,
+        extra: &[(&'static str, &str)],
+        payload: Bytes,
+        within: Duration,
+    ) -> Result<Reply, RequestError> {
+        let mut headers = theirs.copied();
+        for (name, value) in extra {
+            headers.insert(*name, *value);
+        }
+        let subject = self.inner.names.subject(subject);
+        let message = self.request_raw(subject, headers, payload, within).await?;
+        Ok(Reply { payload: message.payload, headers: Headers::new(message.headers) })
+    }
+
+    /// Answers a request with what somebody else answered to it.
+    pub async fn respond_as(
+        &self,
+        to: &ReplyTo,
+        theirs: Reply,
+        extra: &[(&'static str, String)],
+    ) -> Result<(), PublishError> {
+        let mut headers = theirs.headers.copied();
+        for (name, value) in extra {
+            headers.insert(*name, value.as_str());
+        }
+        self.publish_raw(to.clone().into_subject(), None, headers, theirs.payload).await
     }
 
     /// Asks everyone, and collects answers for `within`, until `limit` have come or until

@@ -183,7 +183,12 @@ fn of_two_edits_from_one_revision_the_second_is_told_who_was_first() {
     let request = RequestId(99);
     let command = Command::Put { text: manifest("shop", "v4", &[("web", "")]) };
     let base = Some(Base::Revision(Revision(2)));
-    world.event(Event::Requested { request, command, base, at: Stamp::default() });
+    world.event(Event::Requested {
+        request,
+        command,
+        terms: Terms { base, ..Terms::default() },
+        at: Stamp::default(),
+    });
     assert!(!world.answers.contains_key(&request), "its write met the other one");
     world.event(Event::Followed { key, seq, content: crate::Content::Value(bytes) });
     world.run(500);
