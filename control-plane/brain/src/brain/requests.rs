@@ -13,6 +13,9 @@ use crate::journal::Purpose;
 
 /// Clients give up after two seconds, so an answer later than this is heard by nobody.
 pub(super) const REQUEST_WAIT_MS: u64 = 1_500;
+/// For what the asker saw before. Whoever follows the store knows it within milliseconds; who does
+/// not after this time lags, or the store was begun anew, and clients are to hear of it soon.
+const LAG_WAIT_MS: u64 = 1_000;
 /// More at once are refused: each takes a write.
 pub(super) const REQUESTS_MAX: usize = 64;
 /// A request whose write met somebody else's is decided again from what is there now.
@@ -144,7 +147,12 @@ impl Brain {
 
     /// Nothing waits for longer than its asker does.
     pub(super) fn drop_stale(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        let is_stale = |request: &Request| REQUEST_WAIT_MS < now.since(request.came_at);
+        let seen = self.mirror.seen();
+        let is_stale = |request: &Request| {
+            let lags = seen < request.terms.at_least;
+            let within_ms = if lags { LAG_WAIT_MS } else { REQUEST_WAIT_MS };
+            within_ms < now.since(request.came_at)
+        };
         for request in self.take_requests(is_stale) {
             let answer = Answer::Unavailable(self.why_not(&request));
             self.reply(out, request.id, answer, None);

@@ -174,7 +174,7 @@ impl Lattice {
     /// As SIGKILL: nothing is finished, nothing is said. Returns when the lattice has noticed.
     pub(crate) async fn kill(&self, host: Running) {
         let probe = Subject::Host { host: host.id, op: HostOp::Probe };
-        host.kill();
+        host.kill().await;
         let within = Duration::from_millis(500);
         until("nobody is there any more", async || {
             let probed = self.connection.request(&probe, Bytes::new(), within).await;
@@ -253,8 +253,11 @@ impl Running {
         Ok(Self { id, addr, stop, ended, runtime: Some(runtime) })
     }
 
-    pub(crate) fn kill(mut self) {
-        self.runtime.take().unwrap().shutdown_background();
+    /// Returns when nothing of it holds its disk any more, as when a process has ended.
+    pub(crate) async fn kill(mut self) {
+        let runtime = self.runtime.take().unwrap();
+        let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE));
+        ended.await.unwrap();
     }
 
     /// As SIGTERM.

@@ -134,7 +134,7 @@ async fn a_host_restarts_from_its_disk_without_nats() {
     let hello = spec("hello", &lattice.component("http-hello"), "/hello");
     let assigned = lattice.assign(&host, &[&hello]).await;
     lattice.until_ready(&host, &assigned).await;
-    host.kill();
+    host.kill().await;
     lattice.nats.kill();
     // The place it came from is out of reach, too.
     std::fs::remove_file(lattice.dir.path().join("http-hello.wasm")).unwrap();
