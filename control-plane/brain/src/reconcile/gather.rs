@@ -114,6 +114,7 @@ fn view(
         assigned: adopted.into_iter().chain(told.map(entries).unwrap_or_default()).collect(),
         ready: inventory.zip(told).map(|(said, told)| ready(said, told)).unwrap_or_default(),
         overdue,
+        awaited: BTreeSet::new(),
     }
 }
 
