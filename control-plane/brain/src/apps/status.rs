@@ -6,15 +6,17 @@ mod links;
 use std::cell::OnceCell;
 
 use wattle_planner::{Plan, Unplaced};
+use wattle_types::time::Millis;
 use wattle_types::{
     ActorId, ActorReport, ActorSpec, ActorState, AppComponent, AppHead, AppName, HostId, Part,
-    ScalerKind, SpecHash,
+    ScalerKind, SpecHash, Unit,
 };
 
 use super::{AppStatus, ComponentStatus, LinkStatus, StatusKind};
 use crate::fleet::{Fleet, Host, Phase};
 use crate::links::Wanted;
 use crate::mirror::{Mirror, Stated};
+use crate::reconcile::{Reconcile, Waits};
 use links::Source;
 
 /// What a status is derived from.
@@ -23,6 +25,8 @@ pub(crate) struct View<'a> {
     fleet: &'a Fleet,
     /// None until the first one after taking over.
     plan: Option<&'a Plan>,
+    /// Until when lost hosts are waited for, by that plan.
+    waits: Option<(Millis, &'a Waits)>,
     /// Why nobody here can say how what is deployed is.
     unknown: Option<&'a str>,
     /// Gathered when the first link is looked at.
@@ -35,17 +39,27 @@ struct Tally {
     hosts: Vec<(HostId, u32)>,
     ready: u32,
     failures: Vec<String>,
+    /// Hosts that are lost and not given up.
+    awaited: Vec<String>,
     pending: Vec<String>,
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(mirror: &'a Mirror, fleet: &'a Fleet, plan: Option<&'a Plan>) -> Self {
-        Self { mirror, fleet, plan, unknown: None, wanted: OnceCell::new() }
+    /// Of the leader, at `now`.
+    pub(crate) fn new(
+        now: Millis,
+        mirror: &'a Mirror,
+        fleet: &'a Fleet,
+        reconcile: &'a Reconcile,
+    ) -> Self {
+        let (plan, waits) = (reconcile.plan(), Some((now, reconcile.waits())));
+        Self { mirror, fleet, plan, waits, unknown: None, wanted: OnceCell::new() }
     }
 
     /// Of one who does not lead, and says why the leader was not asked.
     pub(crate) fn without_lead(mirror: &'a Mirror, fleet: &'a Fleet, unknown: &'a str) -> Self {
-        Self { unknown: Some(unknown), ..Self::new(mirror, fleet, None) }
+        let (plan, waits, unknown) = (None, None, Some(unknown));
+        Self { mirror, fleet, plan, waits, unknown, wanted: OnceCell::new() }
     }
 
     pub(crate) const fn fleet(&self) -> &'a Fleet {
@@ -176,7 +190,7 @@ impl<'a> View<'a> {
         let planned = unplaced.is_some() || !tally.hosts.is_empty();
         let kind = if !tally.failures.is_empty() {
             StatusKind::Failed
-        } else if unplaced.is_some() {
+        } else if unplaced.is_some() || !tally.awaited.is_empty() {
             StatusKind::Waiting
         } else if !tally.pending.is_empty() {
             StatusKind::Reconciling
@@ -185,6 +199,7 @@ impl<'a> View<'a> {
         };
         let mut said = tally.failures.clone();
         said.extend(unplaced.map(Unplaced::to_string));
+        said.extend(tally.awaited.iter().cloned());
         // Progress is of interest only while nothing is wrong.
         if said.is_empty() {
             said.extend(tally.pending.iter().cloned());
@@ -211,8 +226,7 @@ impl<'a> View<'a> {
         let mut tally = Tally::default();
         for (host_id, target) in &plan.target {
             let Some(placed) = target.get(id) else { continue };
-            let host = self.fleet.hosts().get(host_id);
-            let name = host.and_then(Host::name).map_or_else(|| host_id.to_string(), str::to_owned);
+            let (host, name) = (self.fleet.hosts().get(host_id), self.name_of(host_id));
             if plan.leaves(host_id, id) {
                 // Not one of those that are wanted, though it may serve.
                 tally.pending.push(format!("it leaves host {name} once it is ready elsewhere"));
@@ -237,8 +251,27 @@ impl<'a> View<'a> {
             tally.ready += ready;
             tally.hosts.push((*host_id, ready));
         }
+        let awaited = plan.awaited.iter().filter(|(_, awaited)| awaited.contains_key(id));
+        for (host, _) in awaited {
+            let left_ms = self.waits.map_or(0, |(now, waits)| waits.left_ms(now, host, id));
+            let (name, left) = (self.name_of(host), in_words(left_ms));
+            tally.awaited.push(format!("waits for host {name}, which is silent, for {left} more"));
+            tally.hosts.push((*host, 0));
+        }
         tally
     }
+
+    /// What people call the host; its id where they did not name it.
+    fn name_of(&self, id: &HostId) -> String {
+        let name = self.fleet.hosts().get(id).and_then(Host::name);
+        name.map_or_else(|| id.to_string(), str::to_owned)
+    }
+}
+
+/// Whole minutes of what is longer than two, else seconds; never less than there is.
+fn in_words(ms: u64) -> String {
+    let unit = if 120_000 < ms { 60_000 } else { 1_000 };
+    Unit::Time.show(ms.div_ceil(unit) * unit).to_string()
 }
 
 impl Tally {
