@@ -1,7 +1,6 @@
 //! One host, as its beats and the answers of probes show it.
 
 use wattle_planner::HostStatus;
-use wattle_types::application::LOST_AFTER_MS_MIN;
 use wattle_types::time::Millis;
 use wattle_types::{Beat, Inventory};
 
@@ -9,11 +8,6 @@ use crate::event::ProbeReply;
 
 /// After becoming suspect: together with 2.4 periods of half a second, five seconds of silence.
 pub(super) const LOST_AFTER_MS: u64 = 3_800;
-/// What manifests may ask for at least is what silence of a usual host takes.
-const _: () = assert!(
-    LOST_AFTER_MS_MIN == PERIOD_UNHEARD_MS * 12 / 5 + LOST_AFTER_MS,
-    "manifests name another bound than the one that holds"
-);
 const PROBE_MS: u64 = 250;
 /// Two "nobody listens" so far apart are no reconnect of a moment.
 const GONE_MS: u64 = 500;
