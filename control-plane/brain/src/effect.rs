@@ -278,7 +278,10 @@ impl fmt::Display for Alarm {
             Self::AppUnreadable { app } => {
                 write!(f, "application {app} cannot be read; what runs of it is left as it is")
             }
-            Self::HostLost { host } => write!(f, "host {host} is lost; what it ran is replaced"),
+            Self::HostLost { host } => write!(
+                f,
+                "host {host} is lost; what it ran is replaced, at once or when its application says"
+            ),
             Self::SilenceOfMany { silent, known } => write!(
                 f,
                 "{silent} of {known} hosts are silent at once, which looks like the network; \

@@ -12,7 +12,8 @@
 //! Who does not lead judges nobody, but listens and asks for inventories, so that a new leader
 //! need not begin with that.
 //!
-//! *Lost* says that a replacement may start elsewhere. It does not say that the host stopped.
+//! *Lost* says that a replacement may start elsewhere. It does not say that the host stopped. An
+//! application may wait longer than that: [`Host::silent_since`] is what it counts from.
 
 mod host;
 mod outage;
@@ -69,7 +70,7 @@ impl Fleet {
 
     pub(crate) fn connected(&mut self, now: Millis) {
         self.listening = Some(now);
-        self.begin_anew(now);
+        self.hear_anew(now);
     }
 
     pub(crate) fn disconnected(&mut self) {
@@ -122,6 +123,12 @@ impl Fleet {
         self.outage.is_some()
     }
 
+    /// What anybody said before was not heard.
+    fn hear_anew(&mut self, now: Millis) {
+        self.hosts.values_mut().for_each(|host| host.was_not_heard(now));
+        self.begin_anew(now);
+    }
+
     /// Everybody's silence begins now: what went before was not heard, or not by a judge.
     fn begin_anew(&mut self, now: Millis) {
         for host in self.hosts.values_mut() {
@@ -144,7 +151,7 @@ impl Fleet {
         let paused = self.ticked.is_some_and(|before| PAUSE_MS < now.since(before));
         self.ticked = Some(now);
         if paused {
-            self.begin_anew(now);
+            self.hear_anew(now);
         }
         if self.listening.is_none() {
             self.judging = None;
@@ -157,7 +164,10 @@ impl Fleet {
         }
         let deaf = self.hears_nobody(now);
         let was_deaf = std::mem::replace(&mut self.deaf, deaf);
-        if self.judging.is_none() || (was_deaf && !self.deaf) {
+        if was_deaf && !self.deaf {
+            self.hear_anew(now);
+        }
+        if self.judging.is_none() {
             self.begin_anew(now);
             self.judging = Some(now);
         }

@@ -5,13 +5,15 @@
 //! assignment differs get a new one, each on the condition that the old one is still there.
 //! *Guarantees.* A host only ever loses what something known explains: an application that says
 //! so, or a plan that runs it elsewhere, and there it is ready before it ends here (or was waited
-//! for, five minutes). *Caveats.* What assignments build on goes first:
+//! for, five minutes). What a lost host had runs elsewhere, at once or when its application says
+//! ([`patience`]). *Caveats.* What assignments build on goes first:
 //! configuration, links, specs; when they do not fit into one batch, assignments follow in the next.
 
 mod assign;
 mod departures;
 mod gather;
 mod links;
+mod patience;
 mod removal;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,7 @@ use crate::mirror::{Mirror, actors};
 
 use assign::Changes;
 use departures::Departures;
+pub(crate) use patience::Waits;
 use removal::{Forgetting, Life, Step, Stored};
 
 /// Without any event, so that one that was lost costs time and nothing else.
@@ -46,6 +49,7 @@ pub(crate) struct Reconcile {
     plan: Option<Plan>,
     removals: assign::Removals,
     departures: Departures,
+    waits: Waits,
     forgetting: Forgetting,
     woken: BTreeMap<HostId, Millis>,
     raised: BTreeSet<Alarm>,
@@ -97,9 +101,14 @@ impl Reconcile {
         self.plan.as_ref()
     }
 
+    pub(crate) const fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
     pub(crate) fn is_due(&self, now: Millis) -> bool {
         let regularly = self.ran_at.is_none_or(|ran| REGULARLY_MS <= now.since(ran));
-        self.not_before <= now && (self.dirty || regularly)
+        let waited = self.waits.first().is_some_and(|until| until <= now);
+        self.not_before <= now && (self.dirty || regularly || waited)
     }
 
     /// Plans, and says what to write under `epoch`. Only with a current mirror, a settled fleet
@@ -115,11 +124,13 @@ impl Reconcile {
         self.dirty = false;
         self.ran_at = Some(now);
         let mut alarms = BTreeSet::new();
-        let desired = gather::desired(mirror, &mut alarms);
+        let (desired, patience) = gather::desired(mirror, &mut alarms);
         self.forgetting.welcome(fleet.hosts());
-        let mut observed = gather::observed(now, &desired, mirror, fleet, &self.departures);
+        let mut observed =
+            gather::observed(now, &desired, mirror, fleet, &self.departures, &patience);
         observed.retain(|host, _| !self.forgetting.has(host));
         let plan = plan(&desired, &observed);
+        self.waits = Waits::of(&plan, &patience, fleet);
         if let Err(broken) = check(&plan, &desired, &observed) {
             alarms.insert(Alarm::PlanBroken { message: broken.to_string() });
             return Outcome { alarms: self.raise(alarms), writes: Vec::new() };

@@ -167,6 +167,23 @@ impl World {
         world
     }
 
+    /// The same lattice, with a controller that was stopped and started again.
+    pub(crate) fn restarted(mut self) -> Self {
+        let lease = wattle_types::Lease { holder: None, ..self.lease() };
+        self.intrude(Key::Lease, stored::encode(&lease));
+        let mut next = Self::new();
+        (next.now, next.hosts) = (self.now, self.hosts);
+        (next.store, next.last_seq) = (self.store, self.last_seq);
+        let mut values: Vec<_> = next.store.clone().into_iter().collect();
+        values.sort_by_key(|(_, (seq, _))| *seq);
+        for (key, (seq, bytes)) in values {
+            let content = if bytes.is_empty() { Content::Gone } else { Content::Value(bytes) };
+            next.event(Event::Followed { key, seq, content });
+        }
+        next.event(Event::FollowedAll { seq: next.last_seq });
+        next
+    }
+
     pub(crate) fn add_host(&mut self, index: u8, labels: &[(&str, &str)]) {
         let inventory = inventory(index, 1, labels);
         let host = TestHost {

@@ -28,6 +28,8 @@ pub enum Broken {
     WrongSum { id: ActorId, instances: u32, placed: u64, missing: u32 },
     #[error("{id} leaves {host} without need, or was changed there")]
     LeavesWrongly { host: HostId, id: ActorId },
+    #[error("{id} is waited for on {host}, which is not lost or never had so much")]
+    AwaitedWrongly { host: HostId, id: ActorId },
     #[error("{id} should run {instances} times on {host}, {placed} are placed")]
     TooManyOnHost { host: HostId, id: ActorId, instances: u32, placed: u32 },
 }
@@ -48,6 +50,13 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Result<(), 
         check_host(*id, host, target, leaving, desired)?;
         for (actor, on_host) in target.iter().filter(|(actor, _)| !leaving.contains(*actor)) {
             *placed.entry(actor).or_default() += u64::from(on_host.count);
+        }
+    }
+    for (id, awaited) in &plan.awaited {
+        let host = observed.get(id).ok_or(Broken::Unreachable(*id))?;
+        check_awaited(*id, host, awaited, desired)?;
+        for (actor, count) in awaited {
+            *placed.entry(actor).or_default() += u64::from(*count);
         }
     }
     for (host, leaving) in &plan.leaving {
@@ -117,21 +126,57 @@ fn check_host(
         let Some(wanted) = wanted else {
             return Err(Broken::NotDesired { host: id, id: actor.clone() });
         };
-        let scaler = &wanted.scaler;
-        let matches = |spread: &Spread| host.suits(actor, placed.spec, &spread.requirements);
-        let matches = scaler.spread.iter().any(matches);
-        if !scaler.spread.is_empty() && !matches {
-            return Err(Broken::RequirementViolated { host: id, id: actor.clone() });
-        }
-        if scaler.instances < placed.count {
-            let (instances, placed) = (scaler.instances, placed.count);
-            return Err(Broken::TooManyOnHost { host: id, id: actor.clone(), instances, placed });
-        }
+        check_scaler(id, host, actor, *placed, wanted)?;
     }
     // What is frozen may be more than there is room for; it was not this plan that put it there.
     let room = host.room();
     if u64::from(room).saturating_sub(held) < planned {
         return Err(Broken::AboveCapacity { host: id, room, planned: planned + held });
+    }
+    Ok(())
+}
+
+/// What counts as placed on a host that is lost.
+fn check_awaited(
+    id: HostId,
+    host: &HostView,
+    awaited: &BTreeMap<ActorId, u32>,
+    desired: &Desired,
+) -> Result<(), Broken> {
+    let mut planned = 0u64;
+    for (actor, &count) in awaited {
+        planned += u64::from(count);
+        if !host.awaits(actor) || host.assigned_count(actor) < count {
+            return Err(Broken::AwaitedWrongly { host: id, id: actor.clone() });
+        }
+        let wanted = desired.actors.get(actor).filter(|_| !desired.frozen.contains(actor));
+        let Some((wanted, What::Run(spec))) = wanted.map(|wanted| (wanted, &wanted.what)) else {
+            return Err(Broken::NotDesired { host: id, id: actor.clone() });
+        };
+        check_scaler(id, host, actor, Placed { spec: *spec, count }, wanted)?;
+    }
+    let room = host.room();
+    if u64::from(room) < planned {
+        return Err(Broken::AboveCapacity { host: id, room, planned });
+    }
+    Ok(())
+}
+
+fn check_scaler(
+    id: HostId,
+    host: &HostView,
+    actor: &ActorId,
+    placed: Placed,
+    wanted: &Wanted,
+) -> Result<(), Broken> {
+    let scaler = &wanted.scaler;
+    let matches = |spread: &Spread| host.suits(actor, placed.spec, &spread.requirements);
+    if !scaler.spread.is_empty() && !scaler.spread.iter().any(matches) {
+        return Err(Broken::RequirementViolated { host: id, id: actor.clone() });
+    }
+    if scaler.instances < placed.count {
+        let (instances, placed) = (scaler.instances, placed.count);
+        return Err(Broken::TooManyOnHost { host: id, id: actor.clone(), instances, placed });
     }
     Ok(())
 }

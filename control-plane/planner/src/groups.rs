@@ -28,7 +28,7 @@ pub(crate) fn groups(
 
 fn spread_groups(id: &ActorId, spec: SpecHash, scaler: &Scaler, hosts: &[&HostView]) -> Vec<Group> {
     let among = |fits: &dyn Fn(&HostView) -> bool| {
-        (0..hosts.len()).filter(|&index| hosts[index].may_keep() && fits(hosts[index])).collect()
+        (0..hosts.len()).filter(|&index| hosts[index].keeps(id) && fits(hosts[index])).collect()
     };
     if scaler.spread.is_empty() {
         return vec![Group { spread: None, need: scaler.instances, hosts: among(&|_| true) }];
@@ -50,12 +50,13 @@ fn daemon_groups(id: &ActorId, spec: SpecHash, scaler: &Scaler, hosts: &[&HostVi
     for (index, host) in hosts.iter().enumerate() {
         let fits = |spread: &Spread| host.suits(id, spec, &spread.requirements);
         let first = scaler.spread.iter().position(fits);
-        if !host.may_keep() || (first.is_none() && !scaler.spread.is_empty()) {
+        if !host.keeps(id) || (first.is_none() && !scaler.spread.is_empty()) {
             continue;
         }
         let need = match host.about {
-            Some(_) => scaler.instances,
-            None => scaler.instances.min(host.assigned_count(id)),
+            Some(_) if !host.awaits(id) => scaler.instances,
+            // Nothing is added there.
+            _ => scaler.instances.min(host.assigned_count(id)),
         };
         groups.push(Group { spread: first, need, hosts: vec![index] });
     }

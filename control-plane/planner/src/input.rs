@@ -46,6 +46,9 @@ pub struct HostView {
     pub ready: BTreeSet<ActorId>,
     /// What has been leaving here for so long that nobody waits any more for its new places.
     pub overdue: BTreeSet<ActorId>,
+    /// What is not given up here though the host is lost, for its application waits longer: it
+    /// counts as placed here, and nobody starts it elsewhere. Says nothing of any other host.
+    pub awaited: BTreeSet<ActorId>,
 }
 
 /// What a host said of itself.
@@ -68,7 +71,8 @@ pub enum HostStatus {
     Suspect,
     /// Leaving: should end up with nothing.
     Draining,
-    /// Not counted on. Its assignment stays where it is, for the day it returns.
+    /// Not counted on but for what is awaited. Its assignment stays where it is, for the day it
+    /// returns.
     Lost,
 }
 
@@ -90,6 +94,16 @@ impl HostView {
 
     pub(crate) fn may_keep(&self) -> bool {
         matches!(self.status, HostStatus::Ready | HostStatus::Suspect)
+    }
+
+    /// Whether `id` counts as placed here where it is.
+    pub(crate) fn keeps(&self, id: &ActorId) -> bool {
+        self.may_keep() || self.awaits(id)
+    }
+
+    /// Whether the host is lost, and this is waited for all the same.
+    pub(crate) fn awaits(&self, id: &ActorId) -> bool {
+        self.status == HostStatus::Lost && self.awaited.contains(id)
     }
 
     pub(crate) fn may_start(&self) -> bool {

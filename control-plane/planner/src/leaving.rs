@@ -5,7 +5,8 @@
 //! *Guarantees.* What is not desired, or has no place in the target, goes at once: a stop that is
 //! meant waits for nobody. A host that stays in the target gets its new count at once, for it has
 //! at least one, and serves. A leaving entry takes room, and nothing else is placed in that room.
-//! *Caveats.* Nothing waits for a silent place, unless no place of the actor is known to serve.
+//! *Caveats.* Nothing waits for a silent place, unless no place of the actor is known to serve; none
+//! is on a lost host, whether the actor is awaited there or not.
 //! What trades places with something on full hosts goes at once, or neither would ever move. How
 //! long it may take at most is for the caller to count, who has a clock: [`HostView::overdue`].
 
@@ -51,7 +52,10 @@ pub(crate) fn take_room(leaving: &mut Vec<Leaving>, room: &mut [u32]) {
 /// Whether what leaves has to wait for the places its actor has: either one that is counted on is
 /// not ready yet, or none is known to serve at all.
 pub(crate) fn waits(id: &ActorId, placed: &[u32], hosts: &[&HostView]) -> bool {
-    let places = || hosts.iter().zip(placed).filter(|(_, count)| 0 < **count).map(|(host, _)| host);
+    // Nothing serves on a lost host, also where it is not given up.
+    let counts =
+        |(host, count): &(&&HostView, &u32)| 0 < **count && host.status != HostStatus::Lost;
+    let places = || hosts.iter().zip(placed).filter(counts).map(|(host, _)| host);
     let awaited = |host: &&HostView| host.status == HostStatus::Ready && !host.ready.contains(id);
     let serves = places().any(|host| host.ready.contains(id));
     places().any(awaited) || !serves

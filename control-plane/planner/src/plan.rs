@@ -4,6 +4,10 @@
 //! *leaving*, with the spec and the count it has, until its new places are ready. So an actor that
 //! moves runs in both places for the moment of the move, also one that should run once: whatever
 //! is placed here is stateless, and two that answer are better than none. See [`leaving`].
+//!
+//! *A lost host is waited for where that is asked.* What is awaited there counts as placed there, in
+//! whatever revision, as long as somebody with a clock says so: [`HostView::awaited`]. Where the same
+//! runs on a host that is not lost, that one is kept first.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +29,9 @@ pub struct Plan {
     pub target: BTreeMap<HostId, BTreeMap<ActorId, Placed>>,
     /// What of `target` is there only until its new places are ready.
     pub leaving: BTreeMap<HostId, BTreeSet<ActorId>>,
+    /// How much of what counts as placed is on hosts that are lost, and waited for: they are told
+    /// nothing.
+    pub awaited: BTreeMap<HostId, BTreeMap<ActorId, u32>>,
     /// What could not be placed, and why.
     pub unplaced: BTreeMap<ActorId, Unplaced>,
 }
@@ -93,8 +100,11 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     }
     for actor in placing {
         for (index, &count) in actor.matching.placed.iter().enumerate() {
-            if 0 < count {
-                let on_host = plan.target.get_mut(ids[index]).expect("a lost host is in no group");
+            if 0 < count && hosts[index].awaits(actor.id) {
+                let on_host = plan.awaited.entry(*ids[index]).or_default();
+                on_host.insert(actor.id.clone(), count);
+            } else if 0 < count {
+                let on_host = plan.target.get_mut(ids[index]).expect("a lost host has no more");
                 on_host.insert(actor.id.clone(), Placed { spec: actor.spec, count });
             }
         }
@@ -211,6 +221,13 @@ impl fmt::Display for Plan {
                 if self.leaves(host, id) {
                     f.write_str("(leaving)")?;
                 }
+            }
+            writeln!(f)?;
+        }
+        for (host, actors) in &self.awaited {
+            write!(f, "waits for {host}:")?;
+            for (id, count) in actors {
+                write!(f, " {id}={count}")?;
             }
             writeln!(f)?;
         }

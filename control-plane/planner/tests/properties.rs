@@ -64,14 +64,15 @@ fn view() -> impl Strategy<Value = HostView> {
     let placed = (spec(), 1..4u32).prop_map(|(spec, count)| Placed { spec, count });
     let assigned = btree_map(id(), placed, 0..4);
     let (ready, overdue) = (btree_set(id(), 0..3), btree_set(id(), 0..2));
-    (status, prop::option::weighted(0.9, about), assigned, ready, overdue).prop_map(
-        |(status, about, assigned, ready, overdue)| {
+    let awaited = btree_set(id(), 0..4);
+    (status, prop::option::weighted(0.9, about), assigned, ready, overdue, awaited).prop_map(
+        |(status, about, assigned, ready, overdue, awaited)| {
             // Only a host that was not heard of is unknown, and it is not judged ready.
             let status = match (&about, status) {
                 (None, HostStatus::Ready) => HostStatus::Suspect,
                 (_, status) => status,
             };
-            HostView { status, about, assigned, ready, overdue }
+            HostView { status, about, assigned, ready, overdue, awaited }
         },
     )
 }
@@ -153,6 +154,12 @@ proptest! {
                 given_up += before.min(room).saturating_sub(after);
             }
         }
+        for (host, view) in observed.iter().filter(|(_, view)| view.status == HostStatus::Lost) {
+            let before = count(view.assigned.get(id).filter(|_| view.awaited.contains(id)));
+            let after = plan.awaited.get(host).and_then(|awaited| awaited.get(id)).copied();
+            let room = view.about.as_ref().map_or(u32::MAX, |about| about.capacity.saturating_sub(about.reserved));
+            given_up += before.min(room).saturating_sub(after.unwrap_or(0));
+        }
         prop_assert!(gained == 0 || given_up == 0, "{}", plan);
     }
 
@@ -173,7 +180,10 @@ proptest! {
             .collect();
         let awaited = |view: &&&HostView| view.status == HostStatus::Ready && !view.ready.contains(id);
         let waits = places.iter().find(awaited).is_some();
-        let settled = places.iter().all(|view| view.ready.contains(id));
+        // What is only awaited on lost hosts serves nowhere, and what leaves waits with it.
+        let awaited = plan.awaited.values().any(|awaited| awaited.contains_key(id));
+        let settled =
+            places.iter().all(|view| view.ready.contains(id)) && !(places.is_empty() && awaited);
         for (host, target) in &plan.target {
             let view = &observed[host];
             let room = view.about.as_ref().is_none_or(|about| about.reserved < about.capacity);

@@ -1,5 +1,6 @@
 //! The form of a manifest that is used: parsed, checked together, with nothing left to guess.
 
+mod disconnect;
 mod instances;
 mod limits;
 mod links;
@@ -21,6 +22,7 @@ use crate::{
 use links::Configs;
 use traits::Traits;
 
+pub use disconnect::{LOST_AFTER_MS_MAX, LOST_AFTER_MS_MIN};
 pub use links::{Unlinked, Why};
 
 /// What should run, and where it may.
@@ -40,6 +42,9 @@ pub struct AppComponent {
     pub name: ComponentName,
     pub id: ActorId,
     pub scaler: Scaler,
+    /// For how many milliseconds a host that runs it may be silent before it is started elsewhere;
+    /// none where the lattice decides.
+    pub lost_after_ms: Option<u64>,
     pub part: Part,
     /// Where its calls go.
     pub links: Vec<LinkRecord>,
@@ -204,8 +209,8 @@ fn read_component(
         }
     };
     let scaler = traits.scaler.take().unwrap_or(ONE_ANYWHERE);
-    let (links, unlinked) = (Vec::new(), Vec::new());
-    Ok((AppComponent { name, id, scaler, part, links, unlinked }, traits))
+    let (lost_after_ms, links, unlinked) = (traits.lost_after_ms, Vec::new(), Vec::new());
+    Ok((AppComponent { name, id, scaler, lost_after_ms, part, links, unlinked }, traits))
 }
 
 /// What a component without a scaler trait gets, as in wadm.

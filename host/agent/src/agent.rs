@@ -44,6 +44,8 @@ pub struct Agent {
     /// On disk, acknowledged, followed.
     applied: Option<Applied>,
     beats: u64,
+    /// The last one.
+    said: Option<Beat>,
     inventory_revision: u64,
     was_connected: bool,
     heartbeat_at: Option<Millis>,
@@ -78,6 +80,7 @@ impl Agent {
             announcer: Announcer::new(config.host, config.boot),
             applied: None,
             beats: 0,
+            said: None,
             inventory_revision: 1,
             was_connected: false,
             heartbeat_at: None,
@@ -187,8 +190,7 @@ impl Agent {
             }
             Event::Stopped { run } => self.runs.stopped(run, now, out),
             Event::BeatDue { period_ms, load, server } => {
-                self.beats += 1;
-                out.push(Effect::Beat(self.beat(period_ms, load, server)));
+                self.say(period_ms, load, server, out);
             }
             Event::AnnounceDue => out.push(Effect::Announce(self.announcer.repeat())),
             Event::Tick => self.on_tick(now, out),
@@ -214,6 +216,7 @@ impl Agent {
             self.announce(&changed, out);
         }
         if self.leaving == Some(Leaving::Left) {
+            self.say_goodbye(out);
             out.push(Effect::Emit(Happening::HostStopped));
             out.push(Effect::Leave);
         }
@@ -361,8 +364,9 @@ impl Agent {
         out.extend(delta.map(Effect::Announce));
     }
 
-    fn beat(&self, period_ms: u32, load: Load, server: String) -> Beat {
-        Beat {
+    fn say(&mut self, period_ms: u32, load: Load, server: String, out: &mut Vec<Effect>) {
+        self.beats += 1;
+        let beat = Beat {
             v: VERSION,
             host: self.config.host,
             boot: self.config.boot,
@@ -374,6 +378,16 @@ impl Agent {
             inventory: self.inventory_revision,
             load,
             server,
+        };
+        self.said = Some(beat.clone());
+        out.push(Effect::Beat(beat));
+    }
+
+    /// A host that is gone before its next beat was due says all the same that it leaves, or it
+    /// would be taken for one whose link broke, and waited for.
+    fn say_goodbye(&mut self, out: &mut Vec<Effect>) {
+        if let Some(last) = self.said.take_if(|last| !last.draining) {
+            self.say(last.period_ms, last.load, last.server, out);
         }
     }
 

@@ -2,20 +2,23 @@
 //! people are told and what is done cannot differ.
 
 mod links;
+mod tally;
 
 use std::cell::OnceCell;
 
 use wattle_planner::{Plan, Unplaced};
+use wattle_types::time::Millis;
 use wattle_types::{
-    ActorId, ActorReport, ActorSpec, ActorState, AppComponent, AppHead, AppName, HostId, Part,
-    ScalerKind, SpecHash,
+    ActorId, ActorReport, ActorSpec, AppComponent, AppHead, AppName, Part, ScalerKind, SpecHash,
 };
 
 use super::{AppStatus, ComponentStatus, LinkStatus, StatusKind};
-use crate::fleet::{Fleet, Host, Phase};
+use crate::fleet::{Fleet, Phase};
 use crate::links::Wanted;
 use crate::mirror::{Mirror, Stated};
+use crate::reconcile::{Reconcile, Waits};
 use links::Source;
+use tally::Tally;
 
 /// What a status is derived from.
 pub(crate) struct View<'a> {
@@ -23,29 +26,30 @@ pub(crate) struct View<'a> {
     fleet: &'a Fleet,
     /// None until the first one after taking over.
     plan: Option<&'a Plan>,
+    /// Until when lost hosts are waited for, by that plan.
+    waits: Option<(Millis, &'a Waits)>,
     /// Why nobody here can say how what is deployed is.
     unknown: Option<&'a str>,
     /// Gathered when the first link is looked at.
     wanted: OnceCell<Wanted<'a>>,
 }
 
-/// What became of the instances of one component on the hosts the plan names.
-#[derive(Default)]
-struct Tally {
-    hosts: Vec<(HostId, u32)>,
-    ready: u32,
-    failures: Vec<String>,
-    pending: Vec<String>,
-}
-
 impl<'a> View<'a> {
-    pub(crate) fn new(mirror: &'a Mirror, fleet: &'a Fleet, plan: Option<&'a Plan>) -> Self {
-        Self { mirror, fleet, plan, unknown: None, wanted: OnceCell::new() }
+    /// Of the leader, at `now`.
+    pub(crate) fn new(
+        now: Millis,
+        mirror: &'a Mirror,
+        fleet: &'a Fleet,
+        reconcile: &'a Reconcile,
+    ) -> Self {
+        let (plan, waits) = (reconcile.plan(), Some((now, reconcile.waits())));
+        Self { mirror, fleet, plan, waits, unknown: None, wanted: OnceCell::new() }
     }
 
     /// Of one who does not lead, and says why the leader was not asked.
     pub(crate) fn without_lead(mirror: &'a Mirror, fleet: &'a Fleet, unknown: &'a str) -> Self {
-        Self { unknown: Some(unknown), ..Self::new(mirror, fleet, None) }
+        let (plan, waits, unknown) = (None, None, Some(unknown));
+        Self { mirror, fleet, plan, waits, unknown, wanted: OnceCell::new() }
     }
 
     pub(crate) const fn fleet(&self) -> &'a Fleet {
@@ -176,7 +180,7 @@ impl<'a> View<'a> {
         let planned = unplaced.is_some() || !tally.hosts.is_empty();
         let kind = if !tally.failures.is_empty() {
             StatusKind::Failed
-        } else if unplaced.is_some() {
+        } else if unplaced.is_some() || !tally.awaited.is_empty() {
             StatusKind::Waiting
         } else if !tally.pending.is_empty() {
             StatusKind::Reconciling
@@ -185,6 +189,7 @@ impl<'a> View<'a> {
         };
         let mut said = tally.failures.clone();
         said.extend(unplaced.map(Unplaced::to_string));
+        said.extend(tally.awaited.iter().cloned());
         // Progress is of interest only while nothing is wrong.
         if said.is_empty() {
             said.extend(tally.pending.iter().cloned());
@@ -205,57 +210,5 @@ impl<'a> View<'a> {
             part.id == *id && (part.scaler.instances == 0 || part.scaler.kind == ScalerKind::Daemon)
         };
         components.any(none)
-    }
-
-    fn tally(&self, plan: &Plan, id: &ActorId, spec: SpecHash) -> Tally {
-        let mut tally = Tally::default();
-        for (host_id, target) in &plan.target {
-            let Some(placed) = target.get(id) else { continue };
-            let host = self.fleet.hosts().get(host_id);
-            let name = host.and_then(Host::name).map_or_else(|| host_id.to_string(), str::to_owned);
-            if plan.leaves(host_id, id) {
-                // Not one of those that are wanted, though it may serve.
-                tally.pending.push(format!("it leaves host {name} once it is ready elsewhere"));
-                continue;
-            }
-            // An actor has several reports while one revision takes over from another.
-            let report = host.and_then(|host| host.inventory.as_ref()).and_then(|inventory| {
-                inventory.actors.iter().find(|report| report.id == *id && report.spec == spec)
-            });
-            let silent = host.is_none_or(|host| host.phase != Phase::Alive);
-            let ready = match report {
-                _ if silent => {
-                    tally.pending.push(format!("host {name} is silent"));
-                    0
-                }
-                Some(report) if placed.spec == spec => tally.take(&name, report, placed.count),
-                _ => {
-                    tally.pending.push(format!("host {name} has still to begin"));
-                    0
-                }
-            };
-            tally.ready += ready;
-            tally.hosts.push((*host_id, ready));
-        }
-        tally
-    }
-}
-
-impl Tally {
-    /// How many of the wanted instances are ready, by the host's report.
-    fn take(&mut self, name: &str, report: &ActorReport, wanted: u32) -> u32 {
-        match &report.state {
-            ActorState::Ready if wanted <= report.count => return wanted,
-            ActorState::Ready => {
-                self.pending.push(format!("host {name} has {} of {wanted}", report.count));
-                return report.count;
-            }
-            ActorState::Failed { code, message } => {
-                self.failures.push(format!("host {name}: {message} [{code}]"));
-            }
-            ActorState::Starting => self.pending.push(format!("host {name} is starting it")),
-            ActorState::Draining => self.pending.push(format!("host {name} is draining it")),
-        }
-        0
     }
 }

@@ -99,8 +99,7 @@ impl Brain {
                 self.reply(out, request.id, answer, None);
                 continue;
             }
-            let plan = self.reconcile.plan();
-            let view = View::new(&self.mirror, &self.fleet, plan);
+            let view = View::new(now, &self.mirror, &self.fleet, &self.reconcile);
             let (mirror, own) = (&self.mirror, &self.lattice);
             let decided = apps::decide(
                 &request.command,

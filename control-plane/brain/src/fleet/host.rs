@@ -31,6 +31,9 @@ pub(crate) struct Host {
     /// It has an assignment.
     pub(super) expected: bool,
     heard_at: Millis,
+    /// The last sign of life, or since when this process could have heard one. Who leads does not
+    /// matter, as it does to `heard_at`.
+    silent_since: Millis,
     /// When its inventory was asked for last.
     pub(super) asked_at: Option<Millis>,
     /// Another process under this id that beat before the current one.
@@ -85,6 +88,7 @@ impl Host {
             phase: Phase::Alive,
             expected: false,
             heard_at: now,
+            silent_since: now,
             asked_at: None,
             rival: None,
         }
@@ -106,7 +110,7 @@ impl Host {
             self.succeed(now, beat, turns);
             return Heard { changed: true, cloned: false };
         }
-        let mut changed = self.alive(now);
+        let mut changed = self.lives(now);
         let mut cloned = false;
         match &self.beat {
             Some(last) if last.boot == beat.boot => {
@@ -133,13 +137,19 @@ impl Host {
 
     /// The process that sent `beat` is the current one from now on.
     fn succeed(&mut self, now: Millis, beat: Beat, turns: u32) {
-        self.alive(now);
+        self.lives(now);
         self.asked_at = None;
         self.rival = self.beat.as_ref().map(|last| {
             let (boot, seq) = (last.boot, last.seq);
             Rival { boot, seq, beats: 0, turns, heard_at: now }
         });
         self.beat = Some(beat);
+    }
+
+    /// Something came of it.
+    fn lives(&mut self, now: Millis) -> bool {
+        self.silent_since = now;
+        self.alive(now)
     }
 
     fn alive(&mut self, now: Millis) -> bool {
@@ -150,7 +160,7 @@ impl Host {
     pub(super) fn probed(&mut self, now: Millis, reply: ProbeReply) -> bool {
         match (reply, &mut self.phase) {
             // A lost host returns by beating: an answer to an old probe may be as old.
-            (ProbeReply::Answered, Phase::Suspect { .. }) => return self.alive(now),
+            (ProbeReply::Answered, Phase::Suspect { .. }) => return self.lives(now),
             (ProbeReply::NoResponders, Phase::Suspect { waiting, gone_since, gone, .. }) => {
                 *waiting = false;
                 let since = *gone_since.get_or_insert(now);
@@ -179,6 +189,23 @@ impl Host {
         self.asked_at = None;
         // Whoever was lost was lost to a judge who heard; it returns by beating.
         self.phase != Phase::Lost && self.alive(now)
+    }
+
+    /// What it may have said before was not heard.
+    pub(super) fn was_not_heard(&mut self, now: Millis) {
+        self.silent_since = now;
+    }
+
+    /// The last sign of life this process knows of. One that cannot have heard an earlier one
+    /// counts from when it could.
+    pub(crate) const fn silent_since(&self) -> Millis {
+        self.silent_since
+    }
+
+    /// The last it said was that it leaves: nobody waits for it. That the server says nobody listens
+    /// there is no such word, for it says so of a host whose link broke.
+    pub(crate) fn has_left(&self) -> bool {
+        self.phase == Phase::Lost && self.beat.as_ref().is_some_and(|beat| beat.draining)
     }
 
     fn period_ms(&self) -> u64 {

@@ -134,6 +134,12 @@ fn the_time_until_a_host_is_lost_depends_on_how_it_died() {
 }
 
 #[test]
+fn manifests_name_the_bound_that_holds_for_a_usual_host() {
+    let bound = u64::from(beat(0, 1, 0).period_ms) * 12 / 5 + host::LOST_AFTER_MS;
+    assert_eq!(bound, wattle_types::application::LOST_AFTER_MS_MIN);
+}
+
+#[test]
 fn a_host_whose_probes_are_answered_is_not_lost() {
     let mut scene = Scene::new(3, one_server);
     scene.dead.insert(1, Dead::Talks);

@@ -11,10 +11,12 @@ use crate::fleet::{Fleet, Host};
 use crate::mirror::{At, Mirror, Stated, Told};
 
 use super::departures::Departures;
+use super::patience::Patience;
 
-/// Everything deployed, and what must be left alone because nobody can say what it should be.
-pub(super) fn desired(mirror: &Mirror, alarms: &mut BTreeSet<Alarm>) -> Desired {
-    let mut desired = Desired::default();
+/// Everything deployed, and what must be left alone because nobody can say what it should be; and
+/// how long each waits for silent hosts.
+pub(super) fn desired(mirror: &Mirror, alarms: &mut BTreeSet<Alarm>) -> (Desired, Patience) {
+    let (mut desired, mut patience) = (Desired::default(), Patience::default());
     for (app, lost) in &mirror.lost {
         let (seen, found) = (lost.seen, lost.found);
         alarms.insert(Alarm::AppLost { app: app.clone(), seen, found });
@@ -29,7 +31,7 @@ pub(super) fn desired(mirror: &Mirror, alarms: &mut BTreeSet<Alarm>) -> Desired 
         }
         let head = at.value.as_ref();
         let Some(stated) = head.and_then(|head| mirror.deployed(head)) else { continue };
-        want(&mut desired, app, stated, mirror);
+        want(&mut desired, &mut patience, app, stated, mirror);
     }
     let placed = mirror.assignments.values().filter_map(|at| at.value.as_ref());
     for entry in placed.flat_map(|told| &told.assignment.entries) {
@@ -37,10 +39,16 @@ pub(super) fn desired(mirror: &Mirror, alarms: &mut BTreeSet<Alarm>) -> Desired 
             desired.frozen.insert(entry.id.clone());
         }
     }
-    desired
+    (desired, patience)
 }
 
-fn want(desired: &mut Desired, app: &AppName, stated: &Stated, mirror: &Mirror) {
+fn want(
+    desired: &mut Desired,
+    patience: &mut Patience,
+    app: &AppName,
+    stated: &Stated,
+    mirror: &Mirror,
+) {
     for component in &stated.application.components {
         let ours = mirror.is_free_for(&component.id, app);
         let what = match (&component.part, stated.specs.get(&component.id)) {
@@ -51,6 +59,7 @@ fn want(desired: &mut Desired, app: &AppName, stated: &Stated, mirror: &Mirror) 
         };
         let wanted = Wanted { what, scaler: component.scaler.clone() };
         desired.actors.entry(component.id.clone()).or_insert(wanted);
+        patience.add(&component.id, component.lost_after_ms);
     }
 }
 
@@ -72,12 +81,17 @@ pub(super) fn observed(
     mirror: &Mirror,
     fleet: &Fleet,
     departures: &Departures,
+    patience: &Patience,
 ) -> Observed {
     let views = fleet.hosts().iter().filter_map(|(id, host)| {
         let told = mirror.assignments.get(id);
         let adopted = adopted(host, desired, mirror);
-        let view = || view(now, host, told, departures.overdue(now, id), adopted);
-        (told.is_some() || host.inventory.is_some()).then(|| (*id, view()))
+        (told.is_some() || host.inventory.is_some()).then(|| {
+            let mut view = view(now, host, told, departures.overdue(now, id), adopted);
+            let awaited = view.assigned.keys().filter(|id| patience.holds(now, host, id));
+            view.awaited = awaited.cloned().collect();
+            (*id, view)
+        })
     });
     views.collect()
 }
@@ -114,6 +128,7 @@ fn view(
         assigned: adopted.into_iter().chain(told.map(entries).unwrap_or_default()).collect(),
         ready: inventory.zip(told).map(|(said, told)| ready(said, told)).unwrap_or_default(),
         overdue,
+        awaited: BTreeSet::new(),
     }
 }
 

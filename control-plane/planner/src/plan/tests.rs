@@ -1,5 +1,6 @@
 //! Tables: desired and hosts in a short notation, the plan as its text.
 
+mod awaiting;
 mod checked;
 mod moving;
 mod notation;

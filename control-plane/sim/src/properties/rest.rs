@@ -135,8 +135,9 @@ impl World {
                 reserved: 0,
             };
             let assigned = self.law.known.assignments.get(&host.id).map(placed).unwrap_or_default();
-            let (ready, overdue) = (host.serving().cloned().collect(), BTreeSet::new());
-            let view = HostView { status, about: Some(about), assigned, ready, overdue };
+            let ready = host.serving().cloned().collect();
+            let (overdue, awaited) = (BTreeSet::new(), BTreeSet::new());
+            let view = HostView { status, about: Some(about), assigned, ready, overdue, awaited };
             observed.insert(host.id, view);
         }
         observed

@@ -200,6 +200,46 @@ fn limits_and_instances_that_make_no_sense_are_refused_with_the_reason_and_the_p
 }
 
 #[test]
+fn how_long_a_silent_host_is_waited_for_is_written_with_a_unit() {
+    let of = |traits: &str| {
+        let app = read(&component("web", &format!(", traits: [{traits}]"))).unwrap();
+        app.components[0].lost_after_ms
+    };
+    let cases = [
+        ("", None),
+        ("{type: disconnect, properties: {lost_after: 30s}}", Some(30_000)),
+        ("{type: disconnect, properties: {lost_after: 5s}}", Some(5_000)),
+        ("{type: disconnect, properties: {lost_after: 10080m}}", Some(604_800_000)),
+        ("{type: some-other-tool, properties: {lost_after: never}}", None),
+    ];
+    for (traits, ms) in cases {
+        assert_eq!(of(traits), ms, "{traits}");
+    }
+}
+
+#[test]
+fn a_wait_for_silent_hosts_that_makes_no_sense_is_refused_with_the_bound() {
+    let cases = [
+        ("lost_after: 4999ms", "4999ms is not possible; the lattice itself waits 5s"),
+        ("lost_after: 0s", "0ms is not possible; the lattice itself waits 5s"),
+        ("lost_after: 10081m", "10081m is not possible; it is at most a week, 10080m"),
+        ("lost_after: '30'", "lost_after: \"30\" is no time; write a number with a unit"),
+        ("lost_after: 1d", "lost_after: \"1d\" is no time"),
+        ("lost_after: 30", "invalid type"),
+        ("replace: false", "unknown field `replace`"),
+        ("", "missing field `lost_after`"),
+    ];
+    for (properties, said) in cases {
+        let one = format!("{{type: disconnect, properties: {{{properties}}}}}");
+        let error = read(&component("web", &format!(", traits: [{one}]"))).expect_err(properties);
+        assert!(error.contains(said) && error.contains("trait disconnect: "), "{said}: {error}");
+    }
+    let one = "{type: disconnect, properties: {lost_after: 30s}}";
+    let error = read(&component("web", &format!(", traits: [{one}, {one}]"))).expect_err(one);
+    assert!(error.contains("this is the second"), "{error}");
+}
+
+#[test]
 fn configuration_is_inline_or_named_and_secrets_are_only_named() {
     let text = manifest(
         "  - name: web

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::links::{self, WrittenLink};
-use super::{INSTANCES_MAX, Scaler, ScalerKind, Spread, instances, limits};
+use super::{INSTANCES_MAX, Scaler, ScalerKind, Spread, disconnect, instances, limits};
 use crate::manifest::{Component, Error, Trait};
 use crate::{HttpRoute, InstancePolicy, InterfaceName, Messaging, SpecLimits, SubjectPattern};
 
@@ -49,6 +49,7 @@ pub(super) struct Traits {
     pub(super) outbound: Vec<String>,
     pub(super) messaging: Messaging,
     pub(super) instances: Option<InstancePolicy>,
+    pub(super) lost_after_ms: Option<u64>,
     pub(super) links: Vec<WrittenLink>,
     /// Paths of interfaces, each of which is linked.
     pub(super) idempotent: BTreeSet<String>,
@@ -83,6 +84,10 @@ impl Traits {
             "instances" => {
                 refuse_second(written, self.instances.is_some())?;
                 self.instances = Some(instances::read(written)?);
+            }
+            "disconnect" => {
+                refuse_second(written, self.lost_after_ms.is_some())?;
+                self.lost_after_ms = Some(disconnect::read(written)?);
             }
             "outbound" => {
                 let OutboundProperties { hosts } = properties(written)?;

@@ -60,6 +60,11 @@ fn a_broken_plan_is_not_passed() {
             Broken::WrongSum { id: web.clone(), instances: 2, placed: 1, missing: 0 },
         ),
         (
+            // Nobody asked for that.
+            broken(&|plan| drop(plan.awaited.insert(host(1), [(web.clone(), 1)].into()))),
+            Broken::AwaitedWrongly { host: host(1), id: web.clone() },
+        ),
+        (
             broken(&|plan| {
                 plan.target.remove(&host(3));
             }),

@@ -1,8 +1,8 @@
 //! The short notation of the tables.
 //!
 //! An actor is `id=count` with spreads `label=value*weight`; a host is `name status capacity
-//! labels | what it is assigned`, of which `!` is ready, `?` has been leaving for too long, and `~`
-//! is an earlier revision.
+//! labels | what it is assigned`, of which `!` is ready, `?` has been leaving for too long, `~` is an
+//! earlier revision, and `^` is awaited.
 
 use wattle_types::{Digest, Labels, PublicKey, Role, Scaler, ScalerKind, Spread};
 
@@ -77,7 +77,7 @@ pub(super) fn observed(hosts: &[&str]) -> Observed {
             reserved: 0,
         });
         let (mut assigned, mut ready) = (BTreeMap::new(), BTreeSet::new());
-        let mut overdue = BTreeSet::new();
+        let (mut overdue, mut awaited) = (BTreeSet::new(), BTreeSet::new());
         for run in runs.split_whitespace() {
             let (id, count) = run.split_once('=').unwrap();
             let parsed: ActorId = id.parse().unwrap();
@@ -87,12 +87,15 @@ pub(super) fn observed(hosts: &[&str]) -> Observed {
             if count.contains('?') {
                 overdue.insert(parsed.clone());
             }
+            if count.contains('^') {
+                awaited.insert(parsed.clone());
+            }
             let revision = if count.contains('~') { "~" } else { "" };
-            let count = count.trim_end_matches(['!', '?', '~']).parse().unwrap();
+            let count = count.trim_end_matches(['!', '?', '~', '^']).parse().unwrap();
             let spec = SpecHash(Digest::of(format!("{id}{revision}").as_bytes()));
             assigned.insert(parsed, Placed { spec, count });
         }
-        let view = HostView { status, about, assigned, ready, overdue };
+        let view = HostView { status, about, assigned, ready, overdue, awaited };
         observed.insert(host(u8::try_from(index).unwrap()), view);
     }
     observed

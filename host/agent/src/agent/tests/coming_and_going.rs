@@ -104,6 +104,22 @@ fn a_host_that_leaves_says_so_then_takes_nothing_then_ends() {
 }
 
 #[test]
+fn a_host_that_is_gone_at_once_says_that_it_leaves() {
+    let mut world = World::new(&["web"]);
+    assert!(!world.beat().draining);
+    let effects = world.agent.step(world.now, Event::Drain);
+    let beats: Vec<&Effect> =
+        effects.iter().filter(|effect| matches!(effect, Effect::Beat(_))).collect();
+    let [Effect::Beat(last)] = beats[..] else { panic!("{effects:?}") };
+    assert!(last.draining && effects.last() == Some(&Effect::Leave), "{effects:?}");
+
+    // Nobody waits for one that was never heard.
+    let mut world = World::new(&["web"]);
+    let effects = world.agent.step(world.now, Event::Drain);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Beat(_))), "{effects:?}");
+}
+
+#[test]
 fn a_host_that_leaves_waits_no_longer_than_its_grace() {
     let mut world = World::new(&["web"]);
     world.assign(&assignment(1, 1, &[("web", 1)]));
