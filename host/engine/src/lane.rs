@@ -1,11 +1,10 @@
 //! The slow lane: guests that compute for long do not keep those that answer fast from a processor.
 //!
 //! A guest begins among all others. Once it has used one tick of processor time, it is moved to
-//! threads of its own kind, of a lower priority, so that the system always prefers the fast ones.
-//! There it goes to the end of the line for every tick that it used, and fewer than there are
-//! processors compute at once; one more thread is for those that only take up an answer of the host,
-//! which would otherwise wait a tick of everybody else for each. What cannot be interrupted is there
-//! too: an instruction that fills all memory, and clearing that memory when the store goes.
+//! threads of its own kind: fewer than there are processors, and of a lower priority, so that the
+//! system always prefers the fast ones. There it goes to the end of the line at every tick. What
+//! cannot be interrupted is there too: an instruction that fills all memory, and clearing that
+//! memory when the store goes.
 //!
 //! The first tick is free only once: an actor whose calls have used more begins in the slow lane
 //! for a while. A guest that only waits does not get there.
@@ -22,7 +21,6 @@ use rustix::process::{getpriority_process, setpriority_process};
 use rustix::thread::gettid;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout_at;
 use tracing::Instrument;
@@ -43,8 +41,6 @@ pub(crate) struct Lane {
 struct Threads {
     /// Taken when the engine goes.
     runtime: Option<Runtime>,
-    /// Whoever has one computes for a tick; given in the order in which they were asked for.
-    slices: Semaphore,
 }
 
 /// Whether an actor was slow of late. Its calls share it.
@@ -116,24 +112,19 @@ enum Back<T> {
 }
 
 impl Lane {
-    /// `slices`: slow guests that compute at once.
+    /// `threads`: slow guests that run at once.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub(crate) fn new(slices: usize) -> io::Result<Self> {
+    pub(crate) fn new(threads: usize) -> io::Result<Self> {
         // Without timers and sockets: see `Threads`.
         let runtime = Builder::new_multi_thread()
-            .worker_threads(slices + 1)
+            .worker_threads(threads)
             .thread_name("slow-lane")
             .on_thread_start(lower_priority)
             .build()?;
-        let slices = Semaphore::new(slices);
-        Ok(Self { threads: Arc::new(Threads { runtime: Some(runtime), slices }) })
-    }
-
-    async fn slice(&self) -> SemaphorePermit<'_> {
-        self.threads.slices.acquire().await.expect("nobody closes it")
+        Ok(Self { threads: Arc::new(Threads { runtime: Some(runtime) }) })
     }
 
     fn handle(&self) -> &Handle {
@@ -222,48 +213,30 @@ impl Driver {
 
     /// On a thread of the slow lane.
     async fn until_fast<T>(self, mut call: Boxed<T>, home: Handle) -> Back<T> {
-        // For the tick that brought it here.
-        let mut used = TICK;
-        loop {
-            // For each tick that it used, and not for each answer of the host that it waited for.
-            let mut slice = None;
+        let mut used = Duration::ZERO;
+        let done = poll_fn(|cx| {
+            let before = processor_time();
+            let polled = {
+                let _home = home.enter();
+                call.as_mut().poll(cx)
+            };
+            used += processor_time().saturating_sub(before);
             if TICK <= used {
-                slice = Some(self.lane.slice().await);
                 used = Duration::ZERO;
-            }
-            let (polled, took) = poll_fn(|cx| {
-                let before = processor_time();
-                let polled = {
-                    let _home = home.enter();
-                    call.as_mut().poll(cx)
-                };
-                Poll::Ready((polled, processor_time().saturating_sub(before)))
-            })
-            .await;
-            drop(slice);
-            used += took;
-            if TICK <= used {
                 self.pace.was_slow();
             }
             match polled {
-                Poll::Ready(done) => return Back::Done(done),
-                Poll::Pending if !self.turn.is_slow() && !self.pace.is_slow() => {
-                    return Back::Fast(call);
-                }
-                Poll::Pending => woken().await,
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending if !self.turn.is_slow() && !self.pace.is_slow() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
             }
+        })
+        .await;
+        match done {
+            Some(done) => Back::Done(done),
+            None => Back::Fast(call),
         }
     }
-}
-
-/// Waits for whom this task was just handed to as its waker.
-async fn woken() {
-    let mut asked = false;
-    poll_fn(|_| match std::mem::replace(&mut asked, true) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
-    })
-    .await;
 }
 
 /// A task that nobody needs when nobody waits for it.
