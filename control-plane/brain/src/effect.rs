@@ -291,7 +291,8 @@ impl fmt::Display for Alarm {
                 write!(f, "this controller is {own}, the lattice needs {wanted}; it will not lead")
             }
             Self::ApiTaken => f.write_str(
-                "another server (wadm?) answers the application API; this controller does not",
+                "another server answers the application API, and this controller leaves it to that \
+                 one; if it is a wadm, `wattle app import --from-wadm` brings its applications over",
             ),
             Self::PlanBroken { message } => {
                 write!(f, "a plan failed its own check and was not written: {message}")
