@@ -6,7 +6,7 @@
 //! *Guarantees.* A host only ever loses what something known explains: an application that says
 //! so, or a plan that runs it elsewhere, and there it is ready before it ends here (or was waited
 //! for, five minutes). *Caveats.* What assignments build on goes first:
-//! configuration, links, specs; when they do not fit into one batch, assignments follow in the next.
+//! owners of ids, configuration, links, specs; when they do not fit into one batch, assignments follow in the next.
 
 mod assign;
 mod departures;
@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_planner::{Plan, check, plan};
 use wattle_types::time::Millis;
-use wattle_types::{Epoch, HostId, Key, LatticeId, SpecHash};
+use wattle_types::{ActorId, Epoch, HostId, IdRecord, Key, LatticeId, Owner, SpecHash, stored};
 
 use crate::apps::Answer;
 use crate::effect::{Alarm, Effect, Payload, Write};
@@ -137,7 +137,8 @@ impl Reconcile {
                 Step::Wait(_) | Step::Done => {}
             }
         }
-        let mut writes = links::writes(mirror, fleet);
+        let mut writes = missing_ids(mirror);
+        writes.extend(links::writes(mirror, fleet));
         writes.extend(missing_specs(mirror, &plan));
         self.plan = Some(plan);
         if BATCH_MAX < writes.len() + assignments.len() {
@@ -248,6 +249,29 @@ fn next_step(now: Millis, id: &HostId, mirror: &Mirror, fleet: &Fleet) -> Step {
     let host = fleet.hosts().get(id);
     let is_cloned = host.is_some_and(|host| host.is_cloned(now));
     removal::step(Stored::of(mirror.assignments.get(id)), Life::of(host, is_cloned))
+}
+
+/// Owners that the store has lost, of ids that are deployed: without its record nobody could say
+/// that an actor may end once its application does not want it any more.
+fn missing_ids(mirror: &Mirror) -> Vec<Write> {
+    let mut missing = BTreeMap::new();
+    for (app, head) in mirror.heads.iter().filter_map(|(app, at)| Some((app, at.value.as_ref()?))) {
+        let components = mirror.deployed(head).into_iter().flat_map(|of| &of.application.components);
+        let lacks = |id: &ActorId| {
+            mirror.ids.get(id).is_none_or(|at| at.value.is_none() && !at.unreadable)
+        };
+        for component in components.filter(|component| lacks(&component.id)) {
+            let id = component.id.clone();
+            let record = IdRecord::new(id.clone(), Owner::App(app.clone()), head.changed_unix_s);
+            missing.entry(id).or_insert(record);
+        }
+    }
+    let write = |(id, record): (ActorId, IdRecord)| Write {
+        expect: mirror.expect_id(&id),
+        key: Key::Id(id),
+        payload: Payload::Plain(stored::encode(&record)),
+    };
+    missing.into_iter().map(write).collect()
 }
 
 /// Specs the plan refers to that are not in the store yet.

@@ -68,7 +68,8 @@ impl Law {
             let promise = self.promised.get(name).map_or(0, |promise| promise.change);
             if left < head.change && promise < head.change {
                 let runs = before.deployed(head).map(actors).unwrap_or_default();
-                let all = before.applications.iter().filter(|((of, _), _)| of == name);
+                let all = before.applications.iter().chain(&self.known.applications);
+                let all = all.filter(|((of, _), _)| of == name);
                 let ids = all.flat_map(|(_, application)| actors(application)).collect();
                 let known_by = BTreeSet::new();
                 let promise = Promise { change: head.change, runs, ids, known_by };
