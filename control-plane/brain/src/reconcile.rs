@@ -116,7 +116,7 @@ impl Reconcile {
         self.ran_at = Some(now);
         let mut alarms = BTreeSet::new();
         let desired = gather::desired(mirror, &mut alarms);
-        self.forgetting.welcome(fleet.hosts());
+        self.end_forgetting(now, mirror, fleet);
         let mut observed = gather::observed(now, &desired, mirror, fleet, &self.departures);
         observed.retain(|host, _| !self.forgetting.has(host));
         let plan = plan(&desired, &observed);
@@ -127,10 +127,12 @@ impl Reconcile {
         self.departures.note(now, &plan, &observed);
         let changes = Changes { now, lattice, epoch, mirror, fleet, desired: &desired };
         let mut assignments = changes.assignments(&plan, &mut self.removals, &mut alarms);
-        for host in self.forgetting.hosts() {
+        let forgetting: Vec<HostId> = self.forgetting.hosts().copied().collect();
+        for host in &forgetting {
             match next_step(now, host, mirror, fleet) {
                 Step::Empty => assignments.push(changes.empty(host)),
                 Step::Delete => {
+                    self.forgetting.deletes(*host, fleet.hosts().get(host));
                     let (key, expect) = (Key::Assign(*host), mirror.expect_assignment(host));
                     assignments.push(Write { key, payload: Payload::Gone, expect });
                 }
@@ -165,9 +167,9 @@ impl Reconcile {
     ) -> Answer {
         let (host, next) = (fleet.hosts().get(&id), next_step(now, &id, mirror, fleet));
         if next == Step::Done {
-            let was_known = self.forgetting.has(&id);
-            self.forgetting.done(id, host);
-            return match was_known || mirror.assignments.contains_key(&id) && host.is_some() {
+            self.forgetting.done(&id);
+            let was_known = mirror.assignments.contains_key(&id) && host.is_some();
+            return match self.forgetting.is_told(&id) || was_known {
                 true => Answer::Forgotten { host: id },
                 false => Answer::NotFound(format!("there is no host {id}")),
             };
@@ -184,6 +186,17 @@ impl Reconcile {
             Step::Wait(what) => format!("waits for {what}"),
             _ => "it is being told to run nothing".to_owned(),
         })
+    }
+
+    /// Those whose key is gone are forgotten, whether anybody asks or not: if they return, they are
+    /// new hosts.
+    fn end_forgetting(&mut self, now: Millis, mirror: &Mirror, fleet: &Fleet) {
+        let is_done = |host: &&HostId| next_step(now, host, mirror, fleet) == Step::Done;
+        let done: Vec<HostId> = self.forgetting.hosts().filter(is_done).copied().collect();
+        for host in done {
+            self.forgetting.done(&host);
+        }
+        self.forgetting.welcome(fleet.hosts());
     }
 
     /// Only what was not so at the last look.
@@ -256,10 +269,10 @@ fn next_step(now: Millis, id: &HostId, mirror: &Mirror, fleet: &Fleet) -> Step {
 fn missing_ids(mirror: &Mirror) -> Vec<Write> {
     let mut missing = BTreeMap::new();
     for (app, head) in mirror.heads.iter().filter_map(|(app, at)| Some((app, at.value.as_ref()?))) {
-        let components = mirror.deployed(head).into_iter().flat_map(|of| &of.application.components);
-        let lacks = |id: &ActorId| {
-            mirror.ids.get(id).is_none_or(|at| at.value.is_none() && !at.unreadable)
-        };
+        let components =
+            mirror.deployed(head).into_iter().flat_map(|of| &of.application.components);
+        let lacks =
+            |id: &ActorId| mirror.ids.get(id).is_none_or(|at| at.value.is_none() && !at.unreadable);
         for component in components.filter(|component| lacks(&component.id)) {
             let id = component.id.clone();
             let record = IdRecord::new(id.clone(), Owner::App(app.clone()), head.changed_unix_s);

@@ -161,7 +161,8 @@ fn start_all<'a>(
         kept.iter().map(|actor| (actor.id, &actor.matching.placed[..])).collect();
     let mut leaving = leaving::candidates(&counts, hosts);
     // With all the room that leaving could give: what has no place even so has nothing to wait for.
-    let at_best = started(&mut room.to_vec(), &first);
+    let movers = leaving.iter().map(|left| left.actor).collect();
+    let at_best = started(&mut room.to_vec(), &movers);
     leaving.retain(|left| has_place(&at_best[left.actor]));
     loop {
         let mut room = room.to_vec();

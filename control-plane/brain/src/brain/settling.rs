@@ -103,8 +103,9 @@ impl Brain {
     /// itself says so.
     pub(super) fn yield_to_other(&mut self, now: Millis, out: &mut Vec<Effect>) {
         let found = self.mirror.lease.as_ref().and_then(|at| at.value.as_ref());
-        let is_later = found.is_some_and(|lease| self.lease.epoch() <= lease.epoch);
-        if self.lease_followed || !is_later || !self.lease.is_held() {
+        let (own, epoch) = (self.lease.identity().boot, self.lease.epoch());
+        let is_other = found.is_some_and(|lease| lease.boot != own && epoch <= lease.epoch);
+        if !is_other || !self.lease.is_held() {
             return;
         }
         let purpose = self.journal.abandon().unwrap_or(Purpose::Renew);

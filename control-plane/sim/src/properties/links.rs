@@ -96,9 +96,8 @@ impl Known {
     fn asks_for_link(&self, link: &LinkRecord) -> bool {
         let Owner::App(app) = &link.owner else { return false };
         let application = self.of_owner(&link.owner);
-        application.is_some_and(|found| {
-            self.links_of(app, found).any(|wanted| wanted.key() == link.key())
-        })
+        application
+            .is_some_and(|found| self.links_of(app, found).any(|wanted| wanted.key() == link.key()))
     }
 
     fn asks_for_config(&self, config: &ConfigRecord) -> bool {
