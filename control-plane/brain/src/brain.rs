@@ -61,7 +61,7 @@ pub struct Brain {
     underway: Option<(Request, Answer)>,
     /// Requests that whoever leads was asked to answer.
     forwarded: BTreeMap<RequestId, Forwarding>,
-    /// Our lease was seen in what is followed, since we took it.
+    /// The lease that was followed last is ours, and it was followed since the follower began.
     lease_followed: bool,
     door: Door,
     pub(crate) outlet: Outlet,
@@ -160,6 +160,8 @@ impl Brain {
                 self.mirror.reset();
                 self.to_keep.clear();
                 self.canary.reset();
+                // It may be another store that is followed next.
+                self.lease_followed = false;
             }
             Event::Followed { key, seq, content } => {
                 self.followed(now, key, seq, &content, out);
@@ -215,7 +217,8 @@ impl Brain {
             self.reconcile.wake();
         }
         if is_lease {
-            self.lease_followed |= self.follows_own_lease();
+            self.lease_followed = self.follows_own_lease();
+            self.yield_to_other(now, out);
         }
         if is_lease && self.mirror.is_leaderless() {
             self.lease.vacated(now);

@@ -210,6 +210,11 @@ impl Journal {
         Some(if unchanged { Settled::Refused { purpose } } else { Settled::Lost { purpose } })
     }
 
+    /// Gives up what is under way: it may be stored, and is not sent again.
+    pub(crate) fn abandon(&mut self) -> Option<Purpose> {
+        Some(self.pending.take()?.purpose)
+    }
+
     /// How many messages follow the lease.
     fn others(&self) -> u64 {
         let writes = self.pending.as_ref().map_or(1, |pending| pending.writes.len());

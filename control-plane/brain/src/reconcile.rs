@@ -6,8 +6,8 @@
 //! *Guarantees.* A host only ever loses what something known explains: an application that says
 //! so, or a plan that runs it elsewhere, and there it is ready before it ends here (or was waited
 //! for, five minutes). What a lost host had runs elsewhere, at once or when its application says
-//! ([`patience`]). *Caveats.* What assignments build on goes first:
-//! configuration, links, specs; when they do not fit into one batch, assignments follow in the next.
+//! ([`patience`]). *Caveats.* What assignments build on goes first: owners of ids, configuration,
+//! links, specs; when they do not fit into one batch, assignments follow in the next.
 
 mod assign;
 mod departures;
@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_planner::{Plan, check, plan};
 use wattle_types::time::Millis;
-use wattle_types::{Epoch, HostId, Key, LatticeId, SpecHash};
+use wattle_types::{ActorId, Epoch, HostId, IdRecord, Key, LatticeId, Owner, SpecHash, stored};
 
 use crate::apps::Answer;
 use crate::effect::{Alarm, Effect, Payload, Write};
@@ -125,7 +125,7 @@ impl Reconcile {
         self.ran_at = Some(now);
         let mut alarms = BTreeSet::new();
         let (desired, patience) = gather::desired(mirror, &mut alarms);
-        self.forgetting.welcome(fleet.hosts());
+        self.end_forgetting(now, mirror, fleet);
         let mut observed =
             gather::observed(now, &desired, mirror, fleet, &self.departures, &patience);
         observed.retain(|host, _| !self.forgetting.has(host));
@@ -138,17 +138,20 @@ impl Reconcile {
         self.departures.note(now, &plan, &observed);
         let changes = Changes { now, lattice, epoch, mirror, fleet, desired: &desired };
         let mut assignments = changes.assignments(&plan, &mut self.removals, &mut alarms);
-        for host in self.forgetting.hosts() {
+        let forgetting: Vec<HostId> = self.forgetting.hosts().copied().collect();
+        for host in &forgetting {
             match next_step(now, host, mirror, fleet) {
                 Step::Empty => assignments.push(changes.empty(host)),
                 Step::Delete => {
+                    self.forgetting.deletes(*host, fleet.hosts().get(host));
                     let (key, expect) = (Key::Assign(*host), mirror.expect_assignment(host));
                     assignments.push(Write { key, payload: Payload::Gone, expect });
                 }
                 Step::Wait(_) | Step::Done => {}
             }
         }
-        let mut writes = links::writes(mirror, fleet);
+        let mut writes = missing_ids(mirror);
+        writes.extend(links::writes(mirror, fleet));
         writes.extend(missing_specs(mirror, &plan));
         self.plan = Some(plan);
         if BATCH_MAX < writes.len() + assignments.len() {
@@ -175,9 +178,9 @@ impl Reconcile {
     ) -> Answer {
         let (host, next) = (fleet.hosts().get(&id), next_step(now, &id, mirror, fleet));
         if next == Step::Done {
-            let was_known = self.forgetting.has(&id);
-            self.forgetting.done(id, host);
-            return match was_known || mirror.assignments.contains_key(&id) && host.is_some() {
+            self.forgetting.done(&id);
+            let was_known = mirror.assignments.contains_key(&id) && host.is_some();
+            return match self.forgetting.is_told(&id) || was_known {
                 true => Answer::Forgotten { host: id },
                 false => Answer::NotFound(format!("there is no host {id}")),
             };
@@ -194,6 +197,17 @@ impl Reconcile {
             Step::Wait(what) => format!("waits for {what}"),
             _ => "it is being told to run nothing".to_owned(),
         })
+    }
+
+    /// Those whose key is gone are forgotten, whether anybody asks or not: if they return, they are
+    /// new hosts.
+    fn end_forgetting(&mut self, now: Millis, mirror: &Mirror, fleet: &Fleet) {
+        let is_done = |host: &&HostId| next_step(now, host, mirror, fleet) == Step::Done;
+        let done: Vec<HostId> = self.forgetting.hosts().filter(is_done).copied().collect();
+        for host in done {
+            self.forgetting.done(&host);
+        }
+        self.forgetting.welcome(fleet.hosts());
     }
 
     /// Only what was not so at the last look.
@@ -259,6 +273,29 @@ fn next_step(now: Millis, id: &HostId, mirror: &Mirror, fleet: &Fleet) -> Step {
     let host = fleet.hosts().get(id);
     let is_cloned = host.is_some_and(|host| host.is_cloned(now));
     removal::step(Stored::of(mirror.assignments.get(id)), Life::of(host, is_cloned))
+}
+
+/// Owners that the store has lost, of ids that are deployed: without its record nobody could say
+/// that an actor may end once its application does not want it any more.
+fn missing_ids(mirror: &Mirror) -> Vec<Write> {
+    let mut missing = BTreeMap::new();
+    for (app, head) in mirror.heads.iter().filter_map(|(app, at)| Some((app, at.value.as_ref()?))) {
+        let components =
+            mirror.deployed(head).into_iter().flat_map(|of| &of.application.components);
+        let lacks =
+            |id: &ActorId| mirror.ids.get(id).is_none_or(|at| at.value.is_none() && !at.unreadable);
+        for component in components.filter(|component| lacks(&component.id)) {
+            let id = component.id.clone();
+            let record = IdRecord::new(id.clone(), Owner::App(app.clone()), head.changed_unix_s);
+            missing.entry(id).or_insert(record);
+        }
+    }
+    let write = |(id, record): (ActorId, IdRecord)| Write {
+        expect: mirror.expect_id(&id),
+        key: Key::Id(id),
+        payload: Payload::Plain(stored::encode(&record)),
+    };
+    missing.into_iter().map(write).collect()
 }
 
 /// Specs the plan refers to that are not in the store yet.

@@ -155,24 +155,29 @@ fn start_all<'a>(
     hosts: &[&HostView],
     room: &[u32],
 ) -> (Vec<Placing<'a>>, Vec<Leaving>) {
-    let started = |room: &mut [u32]| {
+    let started = |room: &mut [u32], first: &BTreeSet<usize>| {
         let mut placing = kept.to_vec();
-        for actor in &mut placing {
-            start(actor, hosts, room);
+        let mut order: Vec<usize> = (0..placing.len()).collect();
+        order.sort_by_key(|actor| !first.contains(actor));
+        for actor in order {
+            start(&mut placing[actor], hosts, room);
         }
         placing
     };
+    // What leaves gets its new place before anything gets one that only grows into what is left.
+    let mut first = BTreeSet::new();
     let has_place = |actor: &Placing<'_>| actor.matching.placed.iter().any(|count| 0 < *count);
     let counts: Vec<(&ActorId, &[u32])> =
         kept.iter().map(|actor| (actor.id, &actor.matching.placed[..])).collect();
     let mut leaving = leaving::candidates(&counts, hosts);
     // With all the room that leaving could give: what has no place even so has nothing to wait for.
-    let at_best = started(&mut room.to_vec());
+    let movers = leaving.iter().map(|left| left.actor).collect();
+    let at_best = started(&mut room.to_vec(), &movers);
     leaving.retain(|left| has_place(&at_best[left.actor]));
     loop {
         let mut room = room.to_vec();
         leaving::take_room(&mut leaving, &mut room);
-        let placing = started(&mut room);
+        let placing = started(&mut room, &first);
         let before = leaving.len();
         leaving.retain(|left| {
             let actor = &placing[left.actor];
@@ -180,6 +185,11 @@ fn start_all<'a>(
             !has_place(actor) || (placed[left.host] == 0 && leaving::waits(actor.id, placed, hosts))
         });
         if leaving.len() == before {
+            let homeless = leaving.iter().filter(|left| !has_place(&placing[left.actor]));
+            let homeless: Vec<usize> = homeless.map(|left| left.actor).collect();
+            if homeless.iter().any(|actor| first.insert(*actor)) {
+                continue;
+            }
             leaving.retain(|left| has_place(&placing[left.actor]));
         }
         if leaving.len() == before {

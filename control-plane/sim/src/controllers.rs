@@ -14,11 +14,15 @@ use wattle_trust::KeyPair;
 use wattle_types::{ActorId, Epoch, HostId, Key, Millis, PublicKey};
 
 use crate::clock::Clock;
+use crate::faults::{happens, happens_of};
 use crate::network::{Process, Who};
 use crate::store::Write;
 use crate::world::{Due, World, controller_key, lattice};
 
 pub(crate) use requests::Forwards;
+
+/// Understands less than [`MIN_VERSION`] does.
+pub(crate) const OLD_VERSION: &str = "0.0.9";
 
 #[derive(Debug)]
 pub(crate) struct Controller {
@@ -168,8 +172,8 @@ impl World {
         }
         let life = self.number();
         let clock = Clock::new(&mut self.rng, self.network.hazards.clock_drifts);
+        let version = self.version_of(index, life);
         let controller = &mut self.controllers[index];
-        let version = MIN_VERSION.to_owned();
         let holder = format!("c{index}").parse().expect("this is a name");
         let identity = Identity { holder, boot: life, min_version: version.clone(), version };
         let kept = controller.kept.iter();
@@ -197,6 +201,18 @@ impl World {
         if !self.network.is_cut(process.who) {
             self.reconnect_controller(process);
         }
+    }
+
+    /// The version that a process is of: this one, or for a while the one before.
+    fn version_of(&mut self, index: usize, life: u64) -> String {
+        let chance = self.network.hazards.old_version;
+        let is_old = happens(&mut self.orders.rng, chance);
+        let version = if is_old { OLD_VERSION } else { MIN_VERSION };
+        self.law.is_of_version(life, version);
+        if is_old {
+            self.note(format!("controller {index} is of version {version}"));
+        }
+        version.to_owned()
     }
 
     pub(crate) fn kill_controller(&mut self, index: usize, back: std::ops::Range<u64>) {
@@ -275,6 +291,6 @@ impl World {
         );
         let seldom = if matters { 1 } else { 20 };
         let chance = self.network.hazards.crash_at_effect;
-        crate::faults::happens_of(&mut self.rng, chance, seldom)
+        happens_of(&mut self.rng, chance, seldom)
     }
 }

@@ -103,12 +103,15 @@ macro_rules! hazards {
             pub(crate) fn draw(rng: &mut Rng, allowed: &BTreeSet<Hazard>) -> Self {
                 let weather = rng.u8(..8);
                 // Losses are drawn apart, and seldom beside all else: nothing is a false alarm
-                // after one.
+                // after one. What people do is drawn after them.
                 let seldom = if allowed.len() == Hazard::ALL.len() { 1 } else { 7 };
                 let mut apart = Rng::with_seed(rng.clone().u64(..));
                 let mut some = |kind: Hazard, max: u32| {
-                    let (rng, tenths) =
-                        if kind < Hazard::LostTail { (&mut *rng, 7) } else { (&mut apart, seldom) };
+                    let (rng, tenths) = match kind {
+                        _ if kind < Hazard::LostTail => (&mut *rng, 7),
+                        _ if kind < Hazard::ByHand => (&mut apart, seldom),
+                        _ => (&mut apart, 7),
+                    };
                     let chance = if rng.u8(..10) < tenths { rng.u32(1..=max) } else { 0 };
                     let comes = match weather {
                         0 => false,
@@ -174,6 +177,12 @@ hazards! {
     /// The head of an application cannot be read for a while: it is signed by a controller that
     /// is not believed any more, or a later version wrote it.
     HeadUnreadable head_unreadable 40
+    /// From here on: what people do. Somebody starts, scales, updates or stops an actor by hand,
+    ByHand by_hand 600
+    /// or wants a host forgotten.
+    HostForgotten host_forgotten 20
+    /// A controller is of an earlier version; chance at a start of its process.
+    OldVersion old_version 400
 }
 
 /// The longest that a message takes which is only slow.

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use fastrand::Rng;
 use wattle_agent::{Agent, Restored, RunId};
 use wattle_types::{
-    ActorId, Assignment, Beat, HostId, Inventory, Labels, LinkTable, Millis, PublicKey, Role,
-    SpecHash,
+    ActorId, Assignment, Beat, HostId, Inventory, Labels, LinkTable, ManualEntry, Millis,
+    PublicKey, Role, SpecHash,
 };
 
 use crate::clock::Clock;
@@ -53,6 +53,8 @@ pub(crate) struct Daemon {
     tick_at: Option<u64>,
     /// What it follows: durable, and acknowledged.
     pub(crate) followed: Option<Assignment>,
+    /// What was started by hand and is durable, as the agent was told.
+    by_hand: Vec<ManualEntry>,
     pub(crate) runs: BTreeMap<RunId, Run>,
     /// When, by its clock, what failed to start last, since the assignment that names it is followed.
     pub(crate) failed: BTreeMap<(ActorId, SpecHash), Millis>,
@@ -64,6 +66,8 @@ pub(crate) struct Run {
     pub(crate) id: ActorId,
     pub(crate) hash: SpecHash,
     pub(crate) count: u32,
+    /// A person's, and not an application's.
+    pub(crate) by_hand: bool,
     /// What it was last told to call through.
     pub(crate) links: Option<Arc<LinkTable>>,
     pub(crate) phase: Phase,

@@ -7,7 +7,7 @@
 //! stay so; then one host dies and, later, returns, a leader dies, and a NATS server.
 //!
 //! In reading order: what goes wrong ([`faults`]), the store as NATS keeps it ([`store`]), the
-//! network, the processes (controllers, hosts) and people (operator, meddler), what the store loses
+//! network, the processes (controllers, hosts) and people (operator, orders, removals, meddler), what the store loses
 //! and how it is put back (losses), what must hold
 //! ([`properties`]), what is known not to ([`findings`]), what came of it ([`report`]), many
 //! seeds ([`seeds`]), and one that breaks a promise made smaller ([`minimise`]).
@@ -27,7 +27,9 @@ pub mod minimise;
 mod network;
 mod nodes;
 mod operator;
+mod orders;
 pub mod properties;
+mod removals;
 pub mod report;
 pub mod seeds;
 pub mod store;

@@ -27,8 +27,9 @@ const LOOK_MS: std::ops::Range<u64> = 500..2_000;
 pub(crate) struct Losses {
     /// Of its own, so that a storm without losses is the same whether there could be some or not.
     rng: Rng,
-    /// What was stored in place of heads that could be read, and those.
-    readable: BTreeMap<u64, Vec<u8>>,
+    /// What was stored in place of heads that could be read, and those. Not by sequences, which a
+    /// loss lets the store give to others.
+    readable: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The operator looks at what controllers say.
     looks: bool,
 }
@@ -100,7 +101,7 @@ impl World {
         let Some(newest) = self.store.newest(&key) else { return };
         let Some(bytes) = newest.value.clone() else { return };
         let (seq, Some(body)) = (newest.seq, opened(Context::Head, &bytes)) else { return };
-        if self.losses.readable.contains_key(&seq) {
+        if self.losses.readable.contains_key(&bytes) {
             return;
         }
         let sealed = match later {
@@ -112,10 +113,10 @@ impl World {
             }
             false => signed::seal(Context::Head, &body, &controller_key(DISMISSED)),
         };
-        let write = Write { key, value: Some(sealed), expect: Expect::Seq(seq) };
+        let write = Write { key, value: Some(sealed.clone()), expect: Expect::Seq(seq) };
         if let Outcome::Stored { last_seq } = self.store.ask(&Ask::Put(write), Mood::Fine) {
             self.note(format!("nobody can read the head of {name}, later version: {later}"));
-            self.losses.readable.insert(last_seq, bytes);
+            self.losses.readable.insert(sealed, bytes);
             self.law.unreadable_from(&name, Some(last_seq));
             self.pump_all();
             self.agenda.plan(self.now + ms, Due::HeadsReadable);
@@ -126,7 +127,7 @@ impl World {
     pub(crate) fn make_heads_readable(&mut self) {
         let newest = self.store.all().filter_map(|message| {
             let Key::App(name) = &message.key else { return None };
-            let bytes = self.losses.readable.get(&message.seq)?;
+            let bytes = self.losses.readable.get(message.value.as_ref()?)?;
             Some((name.clone(), message.seq, bytes.clone()))
         });
         for (name, seq, bytes) in newest.collect::<Vec<(AppName, _, _)>>() {

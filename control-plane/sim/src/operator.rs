@@ -187,7 +187,10 @@ impl World {
             return;
         }
         self.later(self.operator.pause_ms(), Due::Operator);
-        let command = self.operator.wish(&mut self.rng);
+        let mut command = self.operator.wish(&mut self.rng);
+        if let Command::Deploy { takeover, .. } = &mut command {
+            *takeover = 0 < self.network.hazards.by_hand && self.orders.rng.u8(..3) == 0;
+        }
         // Nobody listens: the client is told so, and nothing was begun.
         let serving = self.serving();
         if !serving.is_empty() {

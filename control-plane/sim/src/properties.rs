@@ -3,6 +3,7 @@
 //!
 //! Names in parentheses are those of the table of properties that every simulation of ours checks.
 
+mod by_hand;
 mod commits;
 mod judged;
 mod known;
@@ -10,6 +11,7 @@ mod leaving;
 mod links;
 mod lost;
 mod promises;
+mod removal;
 mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,9 +19,12 @@ use std::fmt;
 
 use wattle_types::{ActorId, AppName, Applied, Digest, HostId, Labels};
 
+use crate::controllers::OLD_VERSION;
 use crate::faults::Hazards;
 use crate::findings::Finding;
 use crate::hosts::Host;
+use by_hand::ByHand;
+pub(crate) use by_hand::entries_of;
 use known::Known;
 pub(crate) use lost::Knowledge;
 use lost::Promise;
@@ -108,6 +113,12 @@ pub struct Counts {
     pub let_through: u64,
     /// Heads that could not be read for a while.
     pub unreadable: u64,
+    /// Commands by hand that hosts said to be done,
+    pub by_hand: u64,
+    /// and hosts that people had forgotten.
+    pub forgotten: u64,
+    /// How often a controller of the version before took the lead.
+    pub led_old: u64,
 }
 
 #[derive(Debug, Default)]
@@ -124,6 +135,13 @@ pub(crate) struct Law {
     known: Known,
     /// Processes that led at some time.
     led: BTreeSet<u64>,
+    /// Of processes of controllers.
+    versions: BTreeMap<u64, &'static str>,
+    by_hand: ByHand,
+    /// Hosts that somebody wants forgotten, and whether somebody agreed to end what they run.
+    to_forget: BTreeMap<HostId, bool>,
+    /// Which processes of them were told nothing any more, by the number that the next one has.
+    forgotten: BTreeMap<HostId, u64>,
     /// Since when which processes know which hosts' inventories.
     seen: BTreeMap<(u64, HostId), u64>,
     hosts: BTreeMap<HostId, Facts>,
@@ -190,6 +208,16 @@ impl Law {
         self.broken.get_or_insert(Violation { property, at_ms, message });
     }
 
+    /// A controller's process begins.
+    pub(crate) fn is_of_version(&mut self, boot: u64, version: &'static str) {
+        self.versions.insert(boot, version);
+    }
+
+    /// Whether it is of a version before the newest.
+    pub(crate) fn is_old(&self, boot: u64) -> bool {
+        self.versions.get(&boot) == Some(&OLD_VERSION)
+    }
+
     /// A host with a new identity.
     pub(crate) fn meet(&mut self, host: &Host) {
         let (labels, capacity) = (host.labels.clone(), host.capacity);
@@ -206,5 +234,6 @@ impl Law {
         if let Some(facts) = self.hosts.get_mut(host) {
             facts.applied = None;
         }
+        self.forget_by_hand(host);
     }
 }

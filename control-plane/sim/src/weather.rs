@@ -79,7 +79,19 @@ impl World {
         }
         self.trouble_nodes();
         self.lose_something();
+        self.order_by_hand();
+        self.remove_hosts();
         self.later(500..501, Due::Weather);
+    }
+
+    /// Controllers of the version before are replaced.
+    fn end_upgrade(&mut self) {
+        for index in 0..self.controllers.len() {
+            let process = self.controller_process(index);
+            if process.is_some_and(|process| self.law.is_old(process.life)) {
+                self.kill_controller(index, 1..1_000);
+            }
+        }
     }
 
     /// The process, sometimes the disk, seldom the disk under an identity that stays.
@@ -183,6 +195,7 @@ impl World {
         self.network.hazards = crate::faults::Hazards::default();
         self.end_node_trouble();
         self.make_heads_readable();
+        self.end_upgrade();
         let everybody = (0..self.hosts.len()).map(Who::Host);
         let everybody = everybody.chain((0..self.controllers.len()).map(Who::Controller));
         for who in everybody.collect::<Vec<_>>() {

@@ -16,6 +16,7 @@ use crate::hosts::Host;
 use crate::losses::Losses;
 use crate::network::{Network, Process, Who};
 use crate::operator::Operator;
+use crate::orders::Orders;
 use crate::properties::Law;
 use crate::store::Store;
 use crate::trace::Trace;
@@ -53,6 +54,8 @@ pub(crate) enum Due {
     Restorer,
     Operator,
     Meddler,
+    /// The operator looks for hosts that were forgotten and still run.
+    Restarter,
 }
 
 #[derive(Debug)]
@@ -69,6 +72,7 @@ pub(crate) struct World {
     pub(crate) operator: Operator,
     pub(crate) forwards: Forwards,
     pub(crate) losses: Losses,
+    pub(crate) orders: Orders,
     pub(crate) law: Law,
     pub(crate) trace: Trace,
     pub(crate) fault: Option<Fault>,
@@ -103,6 +107,7 @@ impl World {
             operator: Operator::new(hosts, options.wishes),
             forwards: Forwards::default(),
             losses: Losses::new(seed),
+            orders: Orders::new(seed),
             trace: Trace::default(),
             fault: options.fault,
             storm: true,
@@ -124,6 +129,9 @@ impl World {
         world.later(500..1_000, Due::Weather);
         world.later(4_000..6_000, Due::Operator);
         world.later(6_000..8_000, Due::Meddler);
+        if 0 < world.network.hazards.host_forgotten {
+            world.restart_forgotten();
+        }
         world
     }
 
@@ -170,6 +178,7 @@ impl World {
             Due::Restorer => self.restore_lost(),
             Due::Operator => self.operate(),
             Due::Meddler => self.meddle(),
+            Due::Restarter => self.restart_forgotten(),
         }
     }
 

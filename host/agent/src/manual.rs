@@ -107,9 +107,11 @@ impl Manual {
         }
     }
 
-    /// The record of an id names an application.
+    /// The record of an id names an application. What is being written may be under way since
+    /// before that.
     pub(crate) fn take_over(&mut self, id: &ActorId, app: AppName, now: Millis) {
-        if self.has(id) {
+        let is_written = self.writing.as_ref().and_then(|writing| writing.change.as_ref());
+        if self.has(id) || is_written.is_some_and(|change| change.id == *id) {
             self.taken.entry(id.clone()).or_insert((app, now + TAKEN_MS));
         }
     }
@@ -218,7 +220,9 @@ impl Manual {
         let change = self.take(number)?.change;
         self.failures = 0;
         if let Some(change) = &change {
-            self.taken.remove(&change.id);
+            if change.entry.is_none() {
+                self.taken.remove(&change.id);
+            }
             put(&mut self.entries, &mut self.released, change);
         }
         Some(change)

@@ -108,14 +108,16 @@ fn head(name: &AppName, kept: &AppHead, bytes: &[u8], force: bool, mirror: &Mirr
         return Fate::Refuse(format!("a later version wrote the head of application {name}"));
     }
     let (digest, mark) = (Digest::of(bytes), mirror.marks().get(name));
-    let stored = at.and_then(|at| at.value.as_ref());
-    if mirror.head_digest(name) == Some(digest) || stored.is_some_and(|at| kept.change < at.change)
+    let stored = at.and_then(|at| at.value.as_ref()).map(|stored| stored.change);
+    if mirror.head_digest(name) == Some(digest) || stored.is_some_and(|stored| kept.change < stored)
     {
         return Fate::PassOver;
     }
-    let seen = mark.map_or(0, |mark| mark.change).max(stored.map_or(0, |stored| stored.change));
+    // What is stored and does not follow what was seen is somebody's change, too.
+    let stored = stored.or_else(|| mirror.lost.get(name)?.found);
+    let seen = mark.map_or(0, |mark| mark.change).max(stored.unwrap_or(0));
     let other = mark.is_some_and(|mark| mark.change == kept.change && mark.digest != digest)
-        || stored.is_some_and(|stored| stored.change == kept.change);
+        || stored == Some(kept.change);
     let reason = if other {
         format!("change {seen} of application {name} is another one here")
     } else if kept.change < seen {

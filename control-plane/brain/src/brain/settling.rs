@@ -98,6 +98,20 @@ impl Brain {
         }
     }
 
+    /// Somebody else has the lease that we hold, as was followed. Where sequences are given again
+    /// because the store has lost something, ours may hold by chance, and nobody but the lease
+    /// itself says so.
+    pub(super) fn yield_to_other(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        let found = self.mirror.lease.as_ref().and_then(|at| at.value.as_ref());
+        let (own, epoch) = (self.lease.identity().boot, self.lease.epoch());
+        let is_other = found.is_some_and(|lease| lease.boot != own && epoch <= lease.epoch);
+        if !is_other || !self.lease.is_held() {
+            return;
+        }
+        let purpose = self.journal.abandon().unwrap_or(Purpose::Renew);
+        self.settle(now, Some(Settled::Lost { purpose }), out);
+    }
+
     pub(super) fn lose(&mut self, purpose: &Purpose, epoch: Epoch, out: &mut Vec<Effect>) {
         if let Some((request, _)) = self.underway.take() {
             // Another attempt of it may still have arrived before the lease went.

@@ -51,6 +51,28 @@ fn a_deposed_leader_notices_at_its_next_write() {
     assert!(world.alarms.iter().any(|alarm| matches!(alarm, Alarm::LeadershipLost { .. })));
 }
 
+/// A store that has lost something gives sequences again, so that the lease of another can have the
+/// very sequence that ours had.
+#[test]
+fn a_leader_that_follows_the_lease_of_another_writes_nothing_though_its_sequence_is_right() {
+    let mut world = World::leading(1);
+    let (seq, _) = world.store[&Key::Lease];
+    let mut other = world.lease();
+    (other.holder, other.boot, other.epoch) = (Some("c2".to_owned()), 2, other.epoch.next());
+    let bytes = wattle_types::stored::encode(&other);
+    world.store.insert(Key::Lease, (seq, bytes.clone()));
+    world.event(Event::FollowReset);
+    let content = Content::Value(bytes.clone());
+    world.event(Event::Followed { key: Key::Lease, seq, content });
+    world.event(Event::FollowedAll { seq });
+    assert!(!world.brain.is_leading(world.now));
+    let batches = world.batches.len();
+    world.run(2_000);
+    assert_eq!(world.batches.len(), batches);
+    assert_eq!(world.store[&Key::Lease], (seq, bytes));
+    assert!(world.alarms.iter().any(|alarm| matches!(alarm, Alarm::LeadershipLost { .. })));
+}
+
 #[test]
 fn a_leader_that_was_paused_decides_nothing_until_it_has_renewed() {
     let mut world = World::leading(1);

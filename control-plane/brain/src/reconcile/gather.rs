@@ -68,8 +68,9 @@ fn want(
 pub(super) fn may_end(id: &ActorId, mirror: &Mirror) -> bool {
     match mirror.ids.get(id).and_then(|at| at.value.as_ref()).map(|record| &record.owner) {
         Some(Owner::App(app)) => !mirror.is_unreadable(app),
-        // Started by hand, so no application wants it in an assignment.
-        Some(Owner::Manual | Owner::Session) => true,
+        // Started by hand, so no application wants it in an assignment; if none is lost, which may
+        // have taken it over since.
+        Some(Owner::Manual | Owner::Session) => mirror.lost.is_empty(),
         None => false,
     }
 }

@@ -107,40 +107,75 @@ impl Life {
     }
 }
 
-/// Hosts that are being forgotten; of one whose key is gone and that still beats, its boot: that
-/// process is told nothing any more.
+/// Hosts that are being forgotten, or were.
 #[derive(Debug, Default)]
-pub(super) struct Forgetting(BTreeMap<HostId, Option<u64>>);
+pub(super) struct Forgetting(BTreeMap<HostId, State>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Once its key is being deleted: the process of it that beats meanwhile.
+    Underway { boot: Option<u64> },
+    /// Its key is gone, and this process of it may still beat: it is told nothing any more.
+    Beats { boot: u64 },
+    /// Its key is gone, and so is it; whoever wanted that may still ask.
+    Gone,
+}
 
 impl Forgetting {
     pub(super) fn begin(&mut self, host: HostId) {
-        self.0.entry(host).or_insert(None);
+        if !self.is_underway(&host) {
+            self.0.insert(host, State::Underway { boot: None });
+        }
+    }
+
+    pub(super) fn is_underway(&self, host: &HostId) -> bool {
+        matches!(self.0.get(host), Some(State::Underway { .. }))
     }
 
     pub(super) fn hosts(&self) -> impl Iterator<Item = &HostId> {
-        self.0.iter().filter(|(_, boot)| boot.is_none()).map(|(host, _)| host)
+        self.0.keys().filter(|host| self.is_underway(host))
+    }
+
+    /// Its key is being deleted. Whoever begins after this is a new host.
+    pub(super) fn deletes(&mut self, id: HostId, host: Option<&Host>) {
+        let beat = host.filter(|host| host.phase == Phase::Alive);
+        let boot = beat.and_then(|host| host.beat.as_ref()).map(|beat| beat.boot);
+        self.0.insert(id, State::Underway { boot });
     }
 
     /// Whether nothing is planned for it.
     pub(super) fn has(&self, host: &HostId) -> bool {
-        self.0.contains_key(host)
+        self.0.get(host).is_some_and(|state| *state != State::Gone)
     }
 
     /// Its key is gone.
-    pub(super) fn done(&mut self, id: HostId, host: Option<&Host>) {
-        match host.and_then(|host| host.beat.as_ref().filter(|_| host.phase == Phase::Alive)) {
-            Some(beat) => drop(self.0.insert(id, Some(beat.boot))),
-            None => drop(self.0.remove(&id)),
+    pub(super) fn done(&mut self, id: &HostId) {
+        if let Some(state) = self.0.get_mut(id)
+            && let State::Underway { boot } = *state
+        {
+            *state = boot.map_or(State::Gone, |boot| State::Beats { boot });
+        }
+    }
+
+    /// Whether its key went because somebody wanted that, who is told so now.
+    pub(super) fn is_told(&mut self, host: &HostId) -> bool {
+        match self.0.get(host) {
+            Some(State::Gone) => self.0.remove(host).is_some(),
+            Some(State::Beats { .. }) => true,
+            Some(State::Underway { .. }) | None => false,
         }
     }
 
     /// Whoever was silent long enough to be lost, or begins as another process, is a new host.
     pub(super) fn welcome(&mut self, hosts: &BTreeMap<HostId, Host>) {
-        self.0.retain(|id, boot| {
-            let Some(boot) = boot else { return true };
+        self.0.retain(|id, state| {
             let host = hosts.get(id).filter(|host| host.phase != Phase::Lost);
-            let beat = host.and_then(|host| host.beat.as_ref());
-            beat.is_some_and(|beat| beat.boot == *boot)
+            let boot = host.and_then(|host| host.beat.as_ref()).map(|beat| beat.boot);
+            match state {
+                State::Underway { .. } => true,
+                State::Beats { boot: known } => boot == Some(*known),
+                State::Gone => boot.is_none(),
+            }
         });
     }
 }

@@ -1,6 +1,6 @@
 //! From what is stored and heard to what is told, against a store that works.
 
-use wattle_types::{Applied, Assignment, Digest, Epoch, Generation, stored};
+use wattle_types::{Applied, Assignment, Digest, Epoch, Generation, IdRecord, stored};
 
 use super::*;
 use crate::apps::Command;
@@ -231,6 +231,23 @@ fn a_lost_application_record_ends_nothing() {
     world.put_and_deploy("news", "v1", &[("paper", "")]);
     world.run(1_000);
     assert_eq!(world.told(0).as_deref(), Some("paper=1 post=1 web=1"));
+}
+
+/// Without it nothing that is undeployed could be ended.
+#[test]
+fn a_lost_owner_of_a_deployed_id_is_recorded_again() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(2_000);
+    let id = Key::Id("web".parse().unwrap());
+    let before: IdRecord = stored::decode("an id", &world.store[&id].1).unwrap();
+    world.remove(id.clone());
+    world.run(2_000);
+    let after: IdRecord = stored::decode("an id", &world.store[&id].1).unwrap();
+    assert_eq!((&after.id, &after.owner), (&before.id, &before.owner));
+    undeploy(&mut world, "shop");
+    world.run(2_000);
+    assert_eq!(world.told(0).as_deref(), Some(""));
 }
 
 #[test]

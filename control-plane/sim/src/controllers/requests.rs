@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use wattle_brain::apps::Answer;
+use wattle_brain::apps::{Answer, Command};
 use wattle_brain::{Event, Forwarded, RequestId, Seen, Server, Stamp, Terms};
 use wattle_types::Token;
 
@@ -108,6 +108,9 @@ impl World {
     fn told(&mut self, request: RequestId, answer: &Answer, seen: Seen) {
         if let Some((command, at_least)) = self.operator.answered(request, seen) {
             self.law.answered(self.now, &command, answer);
+            if let Command::Forget { host, yes } = &command {
+                self.told_of_removal(host, *yes, answer);
+            }
             self.law.read(self.now, &command, answer, at_least, seen.sequence);
         }
     }

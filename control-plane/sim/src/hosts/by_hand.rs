@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use wattle_agent::{Effect, Event, OwnerReading};
-use wattle_types::{ActorId, Key, ManualSet};
+use wattle_types::{ActorId, Key, ManualSet, SpecHash};
 
+use super::Daemon;
 use super::driver::READ_MS;
 use crate::controllers::Wanted;
 use crate::faults::happens;
-use crate::network::Process;
+use crate::network::{Process, Who};
 use crate::store::{Ask, Expect, Outcome, Write};
 use crate::world::{Due, World};
 
@@ -33,6 +34,10 @@ impl World {
             }
             Effect::StoreManual { number, set } => {
                 self.later(2..60, Due::SavedByHand(process, number, Arc::clone(&set)));
+            }
+            Effect::Answer { request, answer } => {
+                self.note(format!("answered {request:?}: {answer:?}"));
+                self.ordered(process, request, &answer);
             }
             other => self.note(format!("{other:?}")),
         }
@@ -68,7 +73,8 @@ impl World {
         let before = self.store.last_seq();
         let outcome = self.put_to_store(&Ask::Put(write));
         if before < self.store.last_seq() {
-            self.law.meddled(self.now, self.store.since(before));
+            let Who::Host(index) = from.who else { return None };
+            self.law.owned_by_host(self.now, index, self.store.since(before));
             self.pump_all();
         }
         let stored = match outcome {
@@ -87,6 +93,9 @@ impl World {
         if !fails || self.rng.bool() {
             self.hosts[index].disk.manual = Some(set.encode());
         }
+        if let Some((_, daemon)) = self.host_run(process).filter(|_| !fails) {
+            daemon.by_hand.clone_from(&set.entries);
+        }
         let message = "no space is left".to_owned();
         self.tell_agent(
             process,
@@ -96,5 +105,13 @@ impl World {
                 Event::ManualStored { number }
             },
         );
+    }
+}
+
+impl Daemon {
+    /// Whether this is what somebody started by hand.
+    pub(super) fn has_by_hand(&self, id: &ActorId, hash: SpecHash, count: u32) -> bool {
+        let mut entries = self.by_hand.iter();
+        entries.any(|of| (&of.spec.id, of.spec.hash(), of.count) == (id, hash, count))
     }
 }

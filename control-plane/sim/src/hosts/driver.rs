@@ -48,14 +48,21 @@ impl World {
                 self.later(2..60, Due::Saved(process, Box::new(closure)));
             }
             Effect::Start { run, id, hash, count, .. } => {
-                if daemon.is_hasty(now, &id, hash) {
+                // A person who asks again need not wait.
+                if daemon.is_hasty(now, &id, hash) && !daemon.has_by_hand(&id, hash, count) {
                     let message = format!("host {index} tries {id} again without a pause");
                     return self.law.breaks(Property::Rests, now, message);
                 }
-                let started = Run { id, hash, count, links: None, phase: Phase::Starting };
+                let by_hand = daemon.has_by_hand(&id, hash, count);
+                let phase = Phase::Starting;
+                let started = Run { id, hash, count, by_hand, links: None, phase };
                 let followed = daemon.followed.clone();
                 daemon.runs.insert(run, started.clone());
-                self.law.started(now, index, &started, followed.as_ref());
+                if by_hand {
+                    self.law.ran_by_hand(self.hosts[index].id, &started.id);
+                } else {
+                    self.law.started(now, index, &started, followed.as_ref());
+                }
                 let event = self.start(run);
                 self.later(10..1_500, Due::Agent(process, event));
             }
@@ -77,7 +84,7 @@ impl World {
             }
             Effect::Adopt { run, hash, .. } => {
                 if let Some(run) = daemon.runs.get_mut(&run) {
-                    run.hash = hash;
+                    (run.hash, run.by_hand) = (hash, false);
                 }
             }
             Effect::ReadOwner { .. }
@@ -206,7 +213,8 @@ impl World {
         let Some(daemon) = &mut self.hosts[index].running else { return };
         let id = "uninvited".parse().expect("this is an id");
         let hash = wattle_types::SpecHash(Digest::of(b"uninvited"));
-        let started = Run { id, hash, count: 1, links: None, phase: Phase::Serving };
+        let phase = Phase::Serving;
+        let started = Run { id, hash, count: 1, by_hand: false, links: None, phase };
         self.law.started(self.now, index, &started, daemon.followed.as_ref());
         daemon.runs.insert(wattle_agent::RunId(u64::MAX), started);
     }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_agent::{Agent, Config, Effect, Event};
 use wattle_trust::signed::{self, Context};
-use wattle_types::{Assignment, Load};
+use wattle_types::{Assignment, Life, Load};
 
 use super::{Daemon, Phase};
 use crate::clock::Clock;
 use crate::faults::{Fault, happens_of};
 use crate::network::{Process, Who};
+use crate::properties::entries_of;
 use crate::world::{Due, World, lattice};
 
 /// A run may finish what is in flight for so long.
@@ -41,6 +42,9 @@ impl World {
         };
         let (agent, effects) = Agent::start(config, host.disk.clone(), clock.at(self.now));
         let followed = host.disk.sealed.as_deref().and_then(body_of);
+        let mut by_hand = entries_of(host);
+        by_hand.retain(|entry| entry.life == Life::Manual);
+        self.law.restarts(self.now, host);
         host.running = Some(Daemon {
             life,
             agent,
@@ -50,6 +54,7 @@ impl World {
             asks: BTreeSet::new(),
             tick_at: None,
             followed,
+            by_hand,
             runs: BTreeMap::new(),
             failed: BTreeMap::new(),
         });

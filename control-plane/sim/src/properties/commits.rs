@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use wattle_brain::lease::MIN_VERSION;
 use wattle_planner::{Desired, What};
 use wattle_types::{ActorId, AppHead, Assignment, Entry, HostId, Key, Lease, Owner, stored};
 
 use super::known::{Fact, read};
 use super::leaving::{Before, was_told};
 use super::{Law, Property};
+use crate::controllers::OLD_VERSION;
 use crate::hosts::Host;
 use crate::network::AFTERMATH_MS;
 use crate::store::{Message, Write};
@@ -61,7 +63,8 @@ impl Law {
                 }
                 Fact::AssignmentGone(host) => {
                     let told = self.known.assignments.get(host);
-                    match told.is_some_and(|told| told.entries.is_empty()) {
+                    let is_asked = self.is_to_be_forgotten(host);
+                    match told.is_some_and(|told| told.entries.is_empty()) && is_asked {
                         true => Ok(()),
                         false => {
                             let message = format!("the assignment of {host} is gone: {told:?}");
@@ -69,7 +72,13 @@ impl Law {
                         }
                     }
                 }
-                Fact::Owner(id, owner) => self.check_owner(id, owner),
+                Fact::Owner(id, owner, hosts) => {
+                    self.owned(id, owner, hosts);
+                    self.check_owner(id, owner)
+                }
+                Fact::OwnerGone(id) => {
+                    Err((Property::OneOwner, format!("the owner of {id} is deleted")))
+                }
                 Fact::Assignment(assignment) => {
                     told.insert(assignment.host);
                     let was = self.known.assignments.get(&assignment.host);
@@ -79,6 +88,9 @@ impl Law {
             };
             if let Err((property, message)) = verdict {
                 return self.breaks(property, now, message);
+            }
+            if let Fact::AssignmentGone(host) = &fact {
+                self.forgets(host, hosts);
             }
             self.known.take(fact);
         }
@@ -92,6 +104,12 @@ impl Law {
         let before = self.known.lease.clone().unwrap_or_else(Lease::vacant);
         if lease.boot != writer {
             return Err(format!("boot {writer} wrote a lease for boot {}", lease.boot));
+        }
+        if before.min_version == MIN_VERSION && self.is_old(writer) {
+            return Err(format!("boot {writer} is of version {OLD_VERSION}, too old to lead"));
+        }
+        if before.min_version == MIN_VERSION && lease.min_version != MIN_VERSION {
+            return Err(format!("boot {writer} lets older ones lead again"));
         }
         if lease.beat != before.beat + 1 {
             return Err(format!("the lease's beat went from {} to {}", before.beat, lease.beat));
@@ -109,6 +127,7 @@ impl Law {
         }
         self.led.insert(writer);
         self.counts.leaders += 1;
+        self.counts.led_old += u64::from(self.is_old(writer));
         let alone = messages == 1;
         alone.then_some(()).ok_or_else(|| format!("boot {writer} takes over and writes {messages}"))
     }
@@ -220,7 +239,8 @@ impl Law {
             let Some(wanted) = desired.actors.get(id) else {
                 return broken(format!("{host} is told {id}, which no application wants"));
             };
-            let leaves = || self.may_leave(host, entry, before, desired);
+            let leaves =
+                || self.may_be_adopted(host, id) || self.may_leave(host, entry, before, desired);
             if wanted.what != What::Run(entry.spec) && !leaves() {
                 return broken(format!("{host} is told {id} in a revision that is not deployed"));
             }
@@ -240,7 +260,8 @@ impl Law {
     ) -> Option<ActorId> {
         let told = self.known.assignments.get(host)?;
         let lacks = |entry: &&Entry| {
-            let stays = unheard && was_told(host, entry, before);
+            let stays =
+                (unheard && was_told(host, entry, before)) || self.may_be_adopted(host, &entry.id);
             let fits = self.fits(host, &entry.id, desired);
             !(fits
                 || stays

@@ -42,7 +42,7 @@ impl World {
         self.law.alarmed(self.now, alarm);
     }
 
-    fn is_well(&self, host: &Host) -> bool {
+    pub(super) fn is_well(&self, host: &Host) -> bool {
         let awake = |daemon: &Daemon| daemon.paused_until.max(daemon.booted_at);
         let since = host.running.as_ref().map(awake);
         let healed = self.network.healed_at(Who::Host(host.index));

@@ -32,7 +32,9 @@ pub(super) enum Fact {
     Head(AppHead),
     Manifest((AppName, Revision), Application),
     ManifestGone((AppName, Revision)),
-    Owner(ActorId, Owner),
+    /// And the hosts where it runs by hand.
+    Owner(ActorId, Owner, BTreeSet<HostId>),
+    OwnerGone(ActorId),
     Spec(SpecHash),
     Assignment(Assignment),
     AssignmentGone(HostId),
@@ -49,6 +51,7 @@ pub(super) fn read(message: &Message) -> Result<Fact, String> {
             Key::Link { .. } => Ok(Fact::Link(key.clone(), None)),
             Key::Config(name) => Ok(Fact::Config(name.clone(), None)),
             Key::Assign(host) => Ok(Fact::AssignmentGone(*host)),
+            Key::Id(id) => Ok(Fact::OwnerGone(id.clone())),
             _ => Err(format!("{key} is deleted, which nobody asks for")),
         };
     };
@@ -72,7 +75,7 @@ pub(super) fn read(message: &Message) -> Result<Fact, String> {
         }
         Key::Id(id) => {
             let record: IdRecord = stored::decode("it", bytes).map_err(unreadable)?;
-            Fact::Owner(id.clone(), record.owner)
+            Fact::Owner(id.clone(), record.owner, record.hosts)
         }
         Key::Spec(hash) => {
             ActorSpec::decode(*hash, bytes).map_err(|error| error.to_string())?;
@@ -110,7 +113,8 @@ impl Known {
             Fact::Head(head) => drop(self.heads.insert(head.name.clone(), head)),
             Fact::Manifest(key, application) => drop(self.applications.insert(key, application)),
             Fact::ManifestGone(key) => drop(self.applications.remove(&key)),
-            Fact::Owner(id, owner) => drop(self.owners.insert(id, owner)),
+            Fact::Owner(id, owner, _) => drop(self.owners.insert(id, owner)),
+            Fact::OwnerGone(id) => drop(self.owners.remove(&id)),
             Fact::Spec(hash) => drop(self.specs.insert(hash)),
             Fact::Assignment(told) => drop(self.assignments.insert(told.host, told)),
             Fact::AssignmentGone(host) => drop(self.assignments.remove(&host)),

@@ -44,7 +44,10 @@ impl Law {
         let mut begun: BTreeMap<&ActorId, u32> = BTreeMap::new();
         for host in told {
             let entries = self.known.assignments.get(host).into_iter().flat_map(|t| &t.entries);
-            for entry in entries.filter(|entry| !was_told(host, entry, before)) {
+            let begun_here = |entry: &&Entry| {
+                !was_told(host, entry, before) && !self.may_be_adopted(host, &entry.id)
+            };
+            for entry in entries.filter(begun_here) {
                 *begun.entry(&entry.id).or_default() += entry.count;
             }
         }

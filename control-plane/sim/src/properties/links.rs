@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wattle_types::stored::Unknown;
 use wattle_types::{
-    AppName, Application, ConfigName, ConfigRecord, Key, LinkRecord, LinkTable, Owner,
+    AppComponent, AppName, Application, ConfigName, ConfigRecord, Key, LinkRecord, LinkTable, Owner,
 };
 
 use super::known::{Fact, Known, read};
@@ -65,11 +65,26 @@ impl Known {
         self.deployed(self.heads.get(app)?)
     }
 
+    /// What it asks for, of the ids that are its own: who claimed one while the store had lost its
+    /// owner has it.
+    fn links_of<'a>(
+        &'a self,
+        app: &'a AppName,
+        of: &'a Application,
+    ) -> impl Iterator<Item = &'a LinkRecord> {
+        let is_own = move |component: &&AppComponent| {
+            let owner = self.owners.get(&component.id);
+            owner.is_none_or(|owner| *owner == Owner::App(app.clone()))
+        };
+        of.components.iter().filter(is_own).flat_map(|component| &component.links)
+    }
+
     /// Whether the owner's deployed manifest asks for exactly this.
     fn wants_link(&self, link: &LinkRecord) -> bool {
         let bare = LinkRecord { unknown: Unknown::new(), ..link.clone() };
+        let Owner::App(app) = &link.owner else { return false };
         let application = self.of_owner(&link.owner);
-        application.is_some_and(|found| found.components.iter().any(|c| c.links.contains(&bare)))
+        application.is_some_and(|found| self.links_of(app, found).any(|wanted| *wanted == bare))
     }
 
     fn wants_config(&self, config: &ConfigRecord) -> bool {
@@ -79,10 +94,10 @@ impl Known {
 
     /// Whether it asks for something under this name.
     fn asks_for_link(&self, link: &LinkRecord) -> bool {
+        let Owner::App(app) = &link.owner else { return false };
         let application = self.of_owner(&link.owner);
-        let mut links =
-            application.iter().flat_map(|found| &found.components).flat_map(|c| &c.links);
-        links.any(|wanted| wanted.key() == link.key())
+        application
+            .is_some_and(|found| self.links_of(app, found).any(|wanted| wanted.key() == link.key()))
     }
 
     fn asks_for_config(&self, config: &ConfigRecord) -> bool {
@@ -96,7 +111,7 @@ impl Known {
         let (mut links, mut configs) = (BTreeMap::new(), BTreeMap::new());
         for head in self.heads.values() {
             let Some(application) = self.deployed(head) else { continue };
-            let written = application.components.iter().flat_map(|component| &component.links);
+            let written = self.links_of(&head.name, application);
             links.extend(written.map(|link| (link.key(), head.name.clone())));
             let written = application.configs.iter();
             configs.extend(written.map(|config| (config.name.clone(), head.name.clone())));

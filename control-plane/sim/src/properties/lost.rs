@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_brain::{Alarm, Kept};
-use wattle_types::{ActorId, AppHead, AppName, Assignment, Digest, Key, Part, stored};
+use wattle_types::{ActorId, AppHead, AppName, Assignment, Digest, Key, Owner, Part, stored};
 
 use super::known::{Fact, Known, read};
 use super::{Law, Property};
@@ -68,8 +68,13 @@ impl Law {
             let promise = self.promised.get(name).map_or(0, |promise| promise.change);
             if left < head.change && promise < head.change {
                 let runs = before.deployed(head).map(actors).unwrap_or_default();
-                let all = before.applications.iter().filter(|((of, _), _)| of == name);
-                let ids = all.flat_map(|(_, application)| actors(application)).collect();
+                let all = before.applications.iter().chain(&self.known.applications);
+                let all = all.filter(|((of, _), _)| of == name);
+                let mut ids: BTreeSet<ActorId> =
+                    all.flat_map(|(_, application)| actors(application)).collect();
+                let owners = before.owners.iter().chain(&self.known.owners);
+                let owned = owners.filter(|(_, owner)| **owner == Owner::App(name.clone()));
+                ids.extend(owned.map(|(id, _)| id.clone()));
                 let known_by = BTreeSet::new();
                 let promise = Promise { change: head.change, runs, ids, known_by };
                 self.promised.insert(name.clone(), promise);
@@ -126,6 +131,12 @@ impl Law {
     pub(super) fn take_unseen(&mut self, facts: Vec<Fact>) {
         self.counts.let_through += 1;
         for fact in facts {
+            if let Fact::Owner(id, owner, hosts) = &fact {
+                self.owned(id, owner, hosts);
+            }
+            if let Fact::Head(head) = &fact {
+                self.note_stored(head);
+            }
             if let Fact::Assignment(told) = &fact {
                 self.accepted.entry(told.host).or_default().insert(told.hash());
             }
@@ -210,6 +221,23 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Whether a host runs something of an application whose last changes are lost, and no export
+    /// of whoever leads has them: what it should run is for people to say, and nothing ends
+    /// until they do.
+    pub(super) fn is_for_people_to_say(&self) -> bool {
+        let lost = self.law.promised.iter().filter(|(name, promise)| {
+            self.law.known.heads.get(*name).map_or(0, |head| head.change) < promise.change
+        });
+        let ids: BTreeSet<&ActorId> = lost.flat_map(|(_, promise)| &promise.ids).collect();
+        let desired = self.law.known.desired();
+        let runs = self.hosts.iter().flat_map(|host| &host.running);
+        let mut runs = runs.flat_map(|daemon| daemon.runs.values());
+        runs.any(|run| {
+            let explained = self.law.known.owners.contains_key(&run.id);
+            ids.contains(&run.id) && !explained && !desired.actors.contains_key(&run.id)
+        })
     }
 
     /// An application that has not come back though who leads had more of it than is stored.

@@ -8,6 +8,7 @@ use wattle_types::{
 };
 
 use super::{Law, Property};
+use crate::controllers::OLD_VERSION;
 use crate::hosts::{Host, Run};
 
 /// A change somebody asked for.
@@ -30,6 +31,9 @@ impl Law {
     pub(crate) fn asked(&mut self, command: &Command) {
         if let Command::Delete { name, .. } = command {
             self.deleted.insert(name.clone());
+        }
+        if let Command::Forget { host, yes } = command {
+            *self.to_forget.entry(*host).or_default() |= yes;
         }
         let edit = match command.clone() {
             Command::Put { text } => stated(&text).map(|(name, version)| Edit::Put(name, version)),
@@ -148,10 +152,16 @@ impl Law {
             return Err((Property::Kept, message));
         }
         self.counts.edits += 1;
-        self.stored.extend(added.iter().map(|new| (name.clone(), new.version.clone())));
-        let deployed = next.deployed.and_then(|revision| next.by_revision(revision));
-        self.deployed.extend(deployed.map(|of| (name.clone(), of.version.clone())));
+        self.note_stored(next);
         Ok(())
+    }
+
+    /// What a head says is stored and deployed, which clients may be told from now on.
+    pub(super) fn note_stored(&mut self, head: &AppHead) {
+        let version = |version: &String| (head.name.clone(), version.clone());
+        self.stored.extend(head.revisions.iter().map(|of| version(&of.version)));
+        let deployed = head.deployed.and_then(|revision| head.by_revision(revision));
+        self.deployed.extend(deployed.map(|of| version(&of.version)));
     }
 
     /// A controller says that something is wrong.
@@ -168,7 +178,8 @@ impl Law {
                 // Late beats of earlier processes look the same, for a while.
                 | Alarm::Cloned { .. }
         );
-        if !may_be && !self.is_true(alarm) {
+        let is_old = matches!(alarm, Alarm::TooOld { own, .. } if own == OLD_VERSION);
+        if !may_be && !is_old && !self.is_true(alarm) {
             self.breaks(Property::NoFalseAlarm, now, format!("a controller says: {alarm}"));
         }
     }

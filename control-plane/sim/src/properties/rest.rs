@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wattle_planner::{About, HostStatus, HostView, Observed, Placed, What, check, plan};
-use wattle_types::{ActorId, Assignment, Digest, Labels, ScalerKind};
+use wattle_types::{ActorId, Assignment, Digest, Labels, ScalerKind, SpecHash};
 
 use crate::hosts::{Daemon, Host, Phase};
 use crate::world::World;
@@ -11,9 +11,16 @@ use crate::world::World;
 impl World {
     /// Why this is not the state in which nothing is left to do.
     pub(crate) fn unrest(&self) -> Option<String> {
-        self.no_leader()
-            .or_else(|| self.unrestored())
-            .or_else(|| self.hosts.iter().find_map(|host| self.unlike_assignment(host)))
+        if let Some(reason) = self.no_leader().or_else(|| self.unrestored()) {
+            return Some(reason);
+        }
+        if self.is_for_people_to_say() {
+            return None;
+        }
+        let unlike = self.hosts.iter().find_map(|host| self.unlike_assignment(host));
+        unlike
+            .or_else(|| self.two_owners())
+            .or_else(|| self.hosts.iter().find_map(|host| self.law.unkept(host)))
             .or_else(|| self.unlike_plan())
             .or_else(|| self.unlike_desired())
             .or_else(|| self.law.known.unlinked())
@@ -54,8 +61,9 @@ impl World {
             return Some(format!("host {index} was told {told:?} and follows {applied:?}"));
         }
         let runs: Vec<_> = daemon.runs.values().map(|run| (&run.id, run.phase)).collect();
-        (!runs_exactly(daemon, told))
-            .then(|| format!("host {index} was told {told:?} and runs {runs:?}"))
+        let by_hand = self.by_hand_on(host);
+        (!runs_exactly(daemon, told, &by_hand))
+            .then(|| format!("host {index} was told {told:?} and {by_hand:?} and runs {runs:?}"))
     }
 
     /// What the store says should run, against what the planner says.
@@ -89,7 +97,7 @@ impl World {
             .iter()
             .filter(|host| {
                 let entries = told(host).unwrap_or_default().iter();
-                entries.map(|entry| entry.count).sum::<u32>() < host.capacity
+                entries.map(|entry| entry.count).sum::<u32>() + by_hand(host) < host.capacity
             })
             .copied()
             .collect();
@@ -132,7 +140,7 @@ impl World {
                 name: String::new(),
                 labels: host.labels.clone(),
                 capacity: host.capacity,
-                reserved: 0,
+                reserved: by_hand(host),
             };
             let assigned = self.law.known.assignments.get(&host.id).map(placed).unwrap_or_default();
             let ready = host.serving().cloned().collect();
@@ -151,11 +159,19 @@ fn placed(told: &Assignment) -> BTreeMap<ActorId, Placed> {
         .collect()
 }
 
-fn runs_exactly(daemon: &Daemon, told: &Assignment) -> bool {
+fn runs_exactly(daemon: &Daemon, told: &Assignment, by_hand: &[(ActorId, SpecHash, u32)]) -> bool {
     let runs: BTreeSet<_> =
         daemon.runs.values().map(|run| (&run.id, run.hash, run.count)).collect();
     let entries = told.entries.iter().map(|entry| (&entry.id, entry.spec, entry.count));
+    let by_hand = by_hand.iter().map(|(id, hash, count)| (id, *hash, *count));
+    let all: BTreeSet<_> = entries.chain(by_hand).collect();
     daemon.runs.values().all(|run| run.phase == Phase::Serving)
-        && daemon.runs.len() == told.entries.len()
-        && runs == entries.collect()
+        && daemon.runs.len() == all.len()
+        && runs == all
+}
+
+/// How many instances run there that are not for applications.
+fn by_hand(host: &Host) -> u32 {
+    let runs = host.running.iter().flat_map(|daemon| daemon.runs.values());
+    runs.filter(|run| run.by_hand).map(|run| run.count).sum()
 }

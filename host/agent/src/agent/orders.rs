@@ -219,6 +219,12 @@ impl Agent {
                     let first = self.orders.pop(&id);
                     out.extend(first.map(|(request, _)| Effect::Answer { request, answer }));
                 }
+                // Of what is not on disk as it is nothing may be said to be so.
+                Decision::Same(_) if self.manual.is_touched() => {
+                    self.orders.ready.push_front(id);
+                    out.push(self.manual.write(None, self.closures.values_by_hand()));
+                    return;
+                }
                 Decision::Same(message) => self.finish(&id, message, now, out),
                 Decision::Change(change, message) => {
                     self.orders.writing = Some((id, message));

@@ -32,6 +32,28 @@ fn what_a_command_changes_holds_when_it_is_on_disk() {
 }
 
 #[test]
+fn what_is_taken_over_while_it_is_written_ends_all_the_same() {
+    let shop = "shop".parse::<AppName>().unwrap();
+    let web = entry("web", 1, Life::Manual);
+    let change = |entry| Some(Change { id: id("web"), entry });
+    // For the first time, and again.
+    let mut manual = Manual::default();
+    for begin in [0, 60_000] {
+        let begin = Millis(begin);
+        let (number, _) = stored(manual.write(change(Some(Box::new(web.clone()))), Vec::new()));
+        manual.take_over(&id("web"), shop.clone(), begin);
+        manual.written(number).unwrap();
+        assert_eq!(manual.taken_by(&id("web")), Some(&shop));
+        assert_eq!(manual.overdue(begin + TAKEN_MS), [id("web")]);
+        manual.taken.clear();
+    }
+    let (number, _) = stored(manual.write(change(None), Vec::new()));
+    manual.take_over(&id("web"), shop, Millis(0));
+    manual.written(number).unwrap();
+    assert_eq!(manual.taken_by(&id("web")), None, "it ended by itself");
+}
+
+#[test]
 fn a_session_does_not_come_back_from_the_disk() {
     let (web, db) = (entry("web", 1, Life::Manual), entry("db", 1, Life::Session));
     let set = ManualSet::new(vec![web, db], [id("old")].into());

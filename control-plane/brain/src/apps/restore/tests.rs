@@ -157,6 +157,21 @@ fn another_content_under_a_known_number_takes_force() {
     assert!(matches!(restore(&mut world, kept, false), Answer::Restored { stored: 0, .. }));
 }
 
+/// Two leaders changed it, of which the second did not know what the store had lost.
+#[test]
+fn what_was_changed_after_a_loss_is_not_replaced_by_what_was_lost_without_force() {
+    let mut world = running();
+    let kept = Kept { key: key("shop"), seq: 1, bytes: Some(world.store[&key("shop")].1.clone()) };
+    let mut other = head_of(&world, "shop");
+    other.deployed = None;
+    world.intrude(key("shop"), stored::encode(&other));
+    let answer = restore(&mut world, vec![kept.clone()], false);
+    let Answer::Restored { stored: 0, refused, .. } = &answer else { panic!("{answer:?}") };
+    assert!(refused[0].contains("change 3 of application shop is another one"), "{refused:?}");
+    assert!(matches!(restore(&mut world, vec![kept], true), Answer::Restored { stored: 1, .. }));
+    assert_eq!(head_of(&world, "shop").change, 5);
+}
+
 #[test]
 fn an_export_older_than_what_was_seen_takes_force() {
     let mut world = running();

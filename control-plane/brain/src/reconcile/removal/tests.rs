@@ -135,6 +135,34 @@ fn a_host_that_returns_is_a_new_one_under_a_higher_generation() {
 }
 
 #[test]
+fn a_host_that_returns_is_a_new_one_though_nobody_asked_how_far_it_had_come() {
+    let mut world = with_two();
+    world.hosts.get_mut(&0).unwrap().up = false;
+    world.run(10_000);
+    let from = world.batches.len();
+    assert!(matches!(world.ask(forget(false)), Answer::Underway(_)));
+    world.run(2_000);
+    assert_eq!(steps(&world, from), ["0 entries, mass: true", "gone"]);
+    let returned = world.hosts.get_mut(&0).unwrap();
+    (returned.up, returned.inventory.boot, returned.seq) = (true, 7, 0);
+    world.run(5_000);
+    assert_eq!(world.told(0).as_deref(), Some("web=1"));
+}
+
+#[test]
+fn who_is_asked_to_forget_a_host_that_was_told_nothing_yet_does_not_ignore_it() {
+    let mut world = World::leading(1);
+    world.add_host(1, &[("zone", "z1")]);
+    while !world.brain.fleet.hosts().contains_key(&host(1)) {
+        world.run(100);
+    }
+    let forget = Command::Forget { host: host(1), yes: false };
+    assert!(matches!(world.ask(forget), Answer::NotFound(_)));
+    world.run(5_000);
+    assert_eq!(world.told(1).as_deref(), Some(""));
+}
+
+#[test]
 fn a_leader_that_ends_between_two_steps_leaves_what_the_next_goes_on_from() {
     let mut world = with_two();
     world.hosts.get_mut(&0).unwrap().up = false;

@@ -132,6 +132,20 @@ fn whoever_gives_a_command_hears_of_it_also_if_nothing_changes() {
 }
 
 #[test]
+fn nothing_is_said_to_be_so_while_the_disk_may_have_something_else() {
+    let mut world = World::free(&[]);
+    world.start("web", 2);
+    world.failing_writes = 1;
+    world.stop("web");
+    world.forget();
+    world.start("web", 2);
+    assert_eq!(world.story(), [""; 0], "the disk may have kept that it is stopped");
+    let due = world.agent.due().unwrap();
+    world.at(due);
+    assert_eq!(world.story(), ["store by hand: hand:web", "scaled web to 2", "answer 3: done"]);
+}
+
+#[test]
 fn another_image_takes_the_place_only_of_what_may_be_replaced() {
     let mut world = World::free(&[]);
     world.start("web", 1);
