@@ -185,6 +185,11 @@ impl World {
         self.ask_controller(index, Command::Restore { lattice: lattice(), entries, force });
     }
 
+    /// Whether the operator has not put back yet what every export has.
+    pub(crate) fn is_restoring(&self) -> bool {
+        self.losses.looks && self.operator.restored < self.controllers.len()
+    }
+
     /// Whose export has the most changes of one of these.
     fn newest_export(&self, lost: &BTreeSet<AppName>) -> usize {
         let newest = |index: &usize| {

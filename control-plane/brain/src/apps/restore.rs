@@ -3,8 +3,9 @@
 //! *Guarantees.* Nothing that is stored is lowered: of two heads of an application the one with
 //! more changes stays. What an application owns beside its ids (its links, its configuration) is
 //! not put back, since it follows from the manifest. *Caveats.* Two heads with the same number of
-//! changes and different content, and a head older than one that was seen, take `force`; then
-//! the number skips one, so that whoever knows either of them believes the restored one.
+//! changes and different content, a head older than one that was seen, and whatever replaces what
+//! nobody here can read, take `force`; then the number skips one, so that whoever knows either of
+//! them believes the restored one.
 
 use wattle_types::{
     AppHead, AppName, ConfigRecord, Digest, IdRecord, Key, LinkRecord, Owner, stored,
@@ -114,11 +115,15 @@ fn head(name: &AppName, kept: &AppHead, bytes: &[u8], force: bool, mirror: &Mirr
         return Fate::PassOver;
     }
     // What is stored and does not follow what was seen is somebody's change, too.
-    let stored = stored.or_else(|| mirror.lost.get(name)?.found);
+    let lost = mirror.lost.get(name);
+    let stored = stored.or_else(|| lost?.found);
+    let is_unreadable = lost.is_none() && at.is_some_and(|at| at.unreadable);
     let seen = mark.map_or(0, |mark| mark.change).max(stored.unwrap_or(0));
     let other = mark.is_some_and(|mark| mark.change == kept.change && mark.digest != digest)
         || stored == Some(kept.change);
-    let reason = if other {
+    let reason = if is_unreadable {
+        format!("what is stored of application {name} cannot be read, and may be newer")
+    } else if other {
         format!("change {seen} of application {name} is another one here")
     } else if kept.change < seen {
         format!("change {seen} of application {name} was seen, the export has {}", kept.change)
@@ -128,7 +133,7 @@ fn head(name: &AppName, kept: &AppHead, bytes: &[u8], force: bool, mirror: &Mirr
     if !force {
         return Fate::Refuse(format!("{reason}; use another export, or force it"));
     }
-    let next = AppHead { change: seen + 2, previous: None, ..kept.clone() };
+    let next = AppHead { change: seen.max(kept.change) + 2, previous: None, ..kept.clone() };
     Fate::Write(Payload::Head(stored::encode(&next)), mirror.expect_head(name))
 }
 

@@ -60,7 +60,8 @@ impl Daemon {
         let entry = entries.into_iter().find(|entry| entry.id == ending.id)?;
         let mut runs = self.runs.iter().filter(|(other, _)| **other != run).map(|(_, run)| run);
         let replaced = runs.any(|other| {
-            (&other.id, other.hash, other.phase) == (&entry.id, entry.spec, Phase::Serving)
+            let is_meant = other.hash == entry.spec || (ending.by_hand && other.by_hand);
+            (&other.id, other.phase) == (&entry.id, Phase::Serving) && is_meant
         });
         (!replaced).then(|| entry.id.clone())
     }

@@ -108,7 +108,7 @@ impl Law {
         let name = &next.name;
         let before = self.known.heads.get(name).map_or(0, |before| before.change);
         if self.unreadable.get(name).is_some_and(|seq| *seq <= self.writer.position) {
-            if before <= next.change && self.restoring.contains(&said_by(next)) {
+            if before < next.change && self.restoring.contains(&said_by(next)) {
                 self.unreadable.remove(name);
                 return Ok(());
             }
@@ -158,6 +158,10 @@ impl Law {
     /// What runs of an application whose head cannot be read goes on running.
     pub(super) fn check_unreadable(&self, told: &Assignment) -> Verdict {
         let Some(before) = self.known.assignments.get(&told.host) else { return Ok(()) };
+        // Whose host a person gives up ends with it.
+        if self.is_to_be_forgotten(&told.host) {
+            return Ok(());
+        }
         let known = self.unreadable.iter().filter(|(_, seq)| **seq <= self.writer.position);
         let keeps: BTreeSet<ActorId> = known.flat_map(|(app, _)| self.runs_of(app)).collect();
         let has = |of: &Assignment, id: &ActorId| of.entries.iter().any(|entry| entry.id == *id);

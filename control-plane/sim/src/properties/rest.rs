@@ -15,7 +15,7 @@ impl World {
             return Some(reason);
         }
         if self.is_for_people_to_say() {
-            return None;
+            return self.is_restoring().then(|| "somebody restores from exports".to_owned());
         }
         let unlike = self.hosts.iter().find_map(|host| self.unlike_assignment(host));
         unlike

@@ -173,6 +173,20 @@ fn what_was_changed_after_a_loss_is_not_replaced_by_what_was_lost_without_force(
 }
 
 #[test]
+fn what_nobody_can_read_is_not_replaced_without_force() {
+    let world = running();
+    let kept = Kept { key: key("shop"), seq: 1, bytes: Some(world.store[&key("shop")].1.clone()) };
+    // By whoever was never told how far it had come.
+    let mut next = World::leading(1);
+    next.intrude(key("shop"), b"garbage".to_vec());
+    let answer = restore(&mut next, vec![kept.clone()], false);
+    let Answer::Restored { stored: 0, refused, .. } = &answer else { panic!("{answer:?}") };
+    assert!(refused[0].contains("application shop cannot be read"), "{refused:?}");
+    assert!(matches!(restore(&mut next, vec![kept], true), Answer::Restored { stored: 1, .. }));
+    assert_eq!(head_of(&next, "shop").change, head_of(&world, "shop").change + 2);
+}
+
+#[test]
 fn an_export_older_than_what_was_seen_takes_force() {
     let mut world = running();
     let old = AppHead { change: 2, previous: None, ..head_of(&world, "shop") };
