@@ -86,3 +86,28 @@ async fn what_a_wadm_kept_is_brought_over_once_and_runs_when_asked_for() {
     let absent = import(&["nothing"]).await;
     assert!(absent.err.contains("wadm keeps no application nothing, but: old, shop"), "{absent:?}");
 }
+
+#[tokio::test]
+async fn more_applications_than_an_answer_holds_are_brought_over_and_listed() {
+    let lattice = Lattice::start(&[("one", "a")]).await;
+    let names: Vec<String> = (0..230).map(|number| format!("app-{number:03}")).collect();
+    let kept: Vec<(&str, String)> = names
+        .iter()
+        .map(|name| {
+            let mut app = manifest(name, &[(name, "file:///absent.wasm", None)]);
+            app["metadata"]["annotations"]["version"] = "v1".into();
+            (name.as_str(), json!({"manifests": {"v1": app}, "deployed_version": null}).to_string())
+        })
+        .collect();
+    keep(&lattice, &kept).await;
+    let stored = lattice.wattle(["app", "import", "--from-wadm", "-o", "json"]).await.json();
+    assert!(outcomes(&stored).iter().all(|[_, _, outcome]| *outcome == "stored"), "{stored}");
+    let listed = lattice.wattle(["app", "list", "-o", "json"]).await.json();
+    let listed: Vec<&str> = listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|app| app["name"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(listed, names);
+}

@@ -43,6 +43,9 @@ const JSON: [(&str, &str); 1] = [(wadm::CONTENT_TYPE, wadm::CONTENT_JSON)];
 /// Between two questions to a lattice that nobody leads at the moment.
 const LEADERLESS_PAUSE: Duration = Duration::from_millis(100);
 
+/// Of a list: what is said of so many fits into one message of any server.
+const ITEMS_PER_REQUEST: usize = 100;
+
 /// In the time that an answer may take.
 const ATTEMPTS: u32 = 4;
 
@@ -216,6 +219,25 @@ impl Lattice {
                     }
                 }
                 Err(error) => return Err(error).context("the controller did not answer"),
+            }
+        }
+    }
+
+    /// Asks the application API for a whole list, part by part.
+    pub(crate) async fn app_parts<T>(
+        &self,
+        op: AppSubject,
+        mut items: impl FnMut(&AppReply) -> Result<Vec<T>>,
+    ) -> Result<Vec<T>> {
+        let (mut all, mut page) = (Vec::new(), None);
+        loop {
+            let request = wadm::PageRequest { limit: Some(ITEMS_PER_REQUEST), page };
+            let body = serde_json::to_vec(&request)?.into();
+            let part = self.app_reply(op.clone(), &[], body).await?;
+            all.extend(items(&part)?);
+            match part.next {
+                Some(next) => page = Some(next),
+                None => return Ok(all),
             }
         }
     }

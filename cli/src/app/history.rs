@@ -15,9 +15,6 @@ use super::seen::Seen;
 use crate::lattice::{Lattice, LatticeArgs};
 use crate::output::{OutputArgs, table};
 
-/// So many revisions are asked for at a time.
-const REVISIONS_PER_REQUEST: usize = 200;
-
 /// Show what was stored of an application, when and by whom, and which of it runs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HistoryArgs {
@@ -76,25 +73,20 @@ pub(super) async fn look(
     lattice: &Lattice,
     name: &AppName,
 ) -> Result<Vec<RevisionInfo>> {
-    let mut revisions = Vec::new();
-    let mut page = None;
-    loop {
-        let request = wadm::PageRequest { limit: Some(REVISIONS_PER_REQUEST), page };
-        let subject = AppSubject::History { app: name.clone() };
-        let asked = lattice.app_reply(subject, &[], serde_json::to_vec(&request)?.into()).await?;
-        let part: wadm::HistoryReply = asked.read()?;
-        if part.result == wadm::GetResult::NotFound {
-            bail!("{}", not_found(name));
-        }
-        revisions.extend(part.revisions);
-        if let Some(change) = asked.change {
-            Seen::of(&args.home.open()?, lattice.connection.lattice()).remember(name, change)?;
-        }
-        match asked.next {
-            Some(next) => page = Some(next),
-            None => return Ok(revisions),
-        }
-    }
+    let subject = AppSubject::History { app: name.clone() };
+    lattice
+        .app_parts(subject, |asked| {
+            let part: wadm::HistoryReply = asked.read()?;
+            if part.result == wadm::GetResult::NotFound {
+                bail!("{}", not_found(name));
+            }
+            if let Some(change) = asked.change {
+                let home = args.home.open()?;
+                Seen::of(&home, lattice.connection.lattice()).remember(name, change)?;
+            }
+            Ok(part.revisions)
+        })
+        .await
 }
 
 pub(super) async fn rollback(args: RollbackArgs) -> Result<ExitCode> {

@@ -32,7 +32,8 @@ pub(crate) struct StatusArgs {
 
 pub(super) async fn list(args: ListArgs) -> Result<()> {
     let lattice = args.lattice.connect().await?;
-    let apps: Vec<wadm::Summary> = lattice.app(AppSubject::List, "").await?;
+    let apps: Vec<wadm::Summary> =
+        lattice.app_parts(AppSubject::List, |reply| reply.read()).await?;
     args.output.print(&apps, |apps| {
         let rows = apps.iter().map(|app| {
             let deployed = app.deployed_version.clone().unwrap_or_else(|| "-".to_owned());

@@ -107,7 +107,8 @@ pub(crate) enum Wanted {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     pub(crate) position: u64,
-    pub(crate) losses: u64,
+    /// How many it had been through, if the sender had seen anything of it since the last.
+    pub(crate) losses: Option<u64>,
 }
 
 /// On its way to a host.

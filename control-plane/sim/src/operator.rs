@@ -60,10 +60,14 @@ impl Operator {
         }
     }
 
-    /// The more applications there are, the more often something is asked for.
-    fn pause_ms(&self) -> std::ops::Range<u64> {
+    /// The more applications there are, the more often something is asked for; now and then at once,
+    /// before hosts and standbys have heard of what was asked before.
+    fn pause_ms(&self, rng: &mut Rng) -> std::ops::Range<u64> {
         let times = (self.apps.len() / APPS.len()) as u64;
-        300 / times..3_000 / times
+        match rng.u8(..4) {
+            0 => 1..100 / times,
+            _ => 300 / times..3_000 / times,
+        }
     }
 
     /// A controller answers; whether the operator hears it is another matter.
@@ -186,7 +190,8 @@ impl World {
         if self.operator.wishes_max.is_some_and(|max| max < self.operator.wishes) {
             return;
         }
-        self.later(self.operator.pause_ms(), Due::Operator);
+        let pause_ms = self.operator.pause_ms(&mut self.rng);
+        self.later(pause_ms, Due::Operator);
         let mut command = self.operator.wish(&mut self.rng);
         if let Command::Deploy { takeover, .. } = &mut command {
             *takeover = 0 < self.network.hazards.by_hand && self.orders.rng.u8(..3) == 0;

@@ -112,8 +112,19 @@ fn live(world: &mut World, options: &Options) -> Option<u64> {
 /// Waits until everything is as it should be, and then sees whether it stays so.
 fn settle(world: &mut World, within_ms: u64) -> Option<u64> {
     let begin = world.now;
+    loop {
+        rest(world, begin + within_ms)?;
+        let settled = world.now;
+        // What people were to say may be answered without them: whatever waited for that goes on.
+        if stay(world) {
+            return Some(settled - begin);
+        }
+    }
+}
+
+fn rest(world: &mut World, until: u64) -> Option<()> {
     while let Some(reason) = world.unrest() {
-        if begin + within_ms <= world.now {
+        if until <= world.now {
             let lost = world.unrestored();
             let property = if lost.is_some() { Property::Kept } else { Property::Converges };
             world.law.breaks(property, world.now, lost.unwrap_or(reason));
@@ -123,9 +134,19 @@ fn settle(world: &mut World, within_ms: u64) -> Option<u64> {
         }
         world.run_until(world.now + LOOK_MS);
     }
+    Some(())
+}
+
+/// Whether nothing happens for a while that should not, or the run is over; if not, people need
+/// say nothing any more.
+fn stay(world: &mut World) -> bool {
     let (settled, counts) = (world.now, world.law.counts);
+    let was_for_people = world.is_for_people_to_say();
     while world.now < settled + STILL_MS && world.law.is_kept() {
         world.run_until(world.now + LOOK_MS);
+        if was_for_people && !world.is_for_people_to_say() {
+            return false;
+        }
         if let Some(reason) = world.unrest() {
             world.law.breaks(Property::Converges, world.now, format!("not for long: {reason}"));
         }
@@ -136,7 +157,7 @@ fn settle(world: &mut World, within_ms: u64) -> Option<u64> {
             world.law.breaks(Property::Rests, world.now, "something was linked without need");
         }
     }
-    Some(settled - begin)
+    true
 }
 
 fn said(panic: &(dyn Any + Send)) -> String {

@@ -39,4 +39,4 @@ pub use policy::TrustPolicy;
 pub use refusal::Refusal;
 pub use signed::{Context, SignedBytes};
 pub use trust_file::TrustFile;
-pub use verify::{Hashed, VerifiedComponent, verify};
+pub use verify::{VerifiedComponent, verify};

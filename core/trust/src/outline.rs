@@ -41,6 +41,15 @@ pub(crate) struct Outline<'a> {
     pub(crate) signatures: Vec<SignatureSection>,
 }
 
+/// SHA-256 of an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hashes {
+    /// Of [`Outline::content`].
+    pub(crate) content: Digest,
+    /// Of the file as it came.
+    pub(crate) file: Digest,
+}
+
 #[derive(Debug)]
 pub(crate) struct SignatureSection {
     /// Where the section begins.
@@ -93,11 +102,46 @@ impl<'a> Outline<'a> {
         content
     }
 
-    /// SHA-256 of [`Outline::content`].
+    /// Both in one pass if the file begins with its content, as nearly all tools write it.
+    pub(crate) fn hashes(&self) -> Hashes {
+        match self.leading_content() {
+            Some(len) => {
+                let (content, rest) = self.bytes.split_at(len);
+                let before = Sha256::new_with_prefix(content);
+                let file = digest(before.clone().chain_update(rest));
+                Hashes { content: digest(before), file }
+            }
+            None => Hashes { content: self.content_hash(), file: Digest::of(self.bytes) },
+        }
+    }
+
     pub(crate) fn content_hash(&self) -> Digest {
         let mut hash = Sha256::new();
         self.write(|bytes| hash.update(bytes));
-        Digest::from_bytes(hash.finalize().into())
+        digest(hash)
+    }
+
+    /// The length of the content, if the file begins with it byte for byte.
+    fn leading_content(&self) -> Option<usize> {
+        let mut at = 0;
+        for piece in &self.pieces {
+            at = match piece {
+                Piece::Header(header) => self.after(at, &header[..])?,
+                Piece::Section { id, body } => {
+                    let begin = self.after(self.after(at, &[*id])?, leb(body.len()).as_ref())?;
+                    (begin == body.start).then_some(body.end)?
+                }
+                Piece::Part { id, len } => {
+                    self.after(self.after(at, &[*id])?, leb(*len).as_ref())?
+                }
+            };
+        }
+        Some(at)
+    }
+
+    /// Where the file goes on after these bytes, if it has them there.
+    fn after(&self, at: usize, bytes: &[u8]) -> Option<usize> {
+        self.bytes.get(at..)?.starts_with(bytes).then_some(at + bytes.len())
     }
 
     fn write(&self, mut sink: impl FnMut(&[u8])) {
@@ -151,6 +195,10 @@ fn check_header(bytes: &[u8], limits: &Limits) -> Result<(), Refusal> {
         return Err(Refusal::FormatVersion { found: u32::from_le_bytes([a, b, c, d]) });
     }
     Ok(())
+}
+
+fn digest(hash: Sha256) -> Digest {
+    Digest::from_bytes(hash.finalize().into())
 }
 
 fn section_len(body: usize) -> usize {

@@ -11,7 +11,7 @@ use wattle_types::Digest;
 
 use crate::claims::Claims;
 use crate::key;
-use crate::outline::Outline;
+use crate::outline::{Hashes, Outline};
 use crate::policy::TrustPolicy;
 use crate::refusal::Refusal;
 use crate::token::Token;
@@ -54,61 +54,27 @@ impl fmt::Debug for VerifiedComponent {
     }
 }
 
-/// A file and its SHA-256. Made only by hashing, so whoever holds one need not hash it again.
-#[derive(Clone)]
-pub struct Hashed {
-    bytes: Bytes,
-    digest: Digest,
-}
-
-impl Hashed {
-    pub fn of(bytes: Bytes) -> Self {
-        let digest = Digest::of(&bytes);
-        Self { bytes, digest }
-    }
-
-    pub const fn bytes(&self) -> &Bytes {
-        &self.bytes
-    }
-
-    pub const fn digest(&self) -> Digest {
-        self.digest
-    }
-}
-
-impl<B: Into<Bytes>> From<B> for Hashed {
-    fn from(bytes: B) -> Self {
-        Self::of(bytes.into())
-    }
-}
-
-impl fmt::Debug for Hashed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Hashed").field(&self.digest).finish()
-    }
-}
-
 /// Decides whether `file` is a component that `policy` lets run at `now_unix_s`.
 ///
-/// Takes time and memory in proportion to the bytes, within the policy's limits: one hash for what
-/// was signed, and one signature check. Call it off the serving path.
+/// Takes time and memory in proportion to the bytes, within the policy's limits: one signature
+/// check, and one hash for the file and what was signed of it, or two if tools wrote them apart.
+/// Call it off the serving path.
 ///
 /// # Errors
 /// [`Refusal`], one variant per reason.
 pub fn verify(
-    file: Hashed,
+    file: Bytes,
     policy: &TrustPolicy,
     now_unix_s: u64,
 ) -> Result<VerifiedComponent, Refusal> {
-    let Hashed { bytes, digest } = file;
     let limits = policy.limits();
-    let outline = Outline::of(&bytes, limits)?;
+    let outline = Outline::of(&file, limits)?;
     let token = Token::read(outline.token()?, limits)?;
     let claims = &token.claims;
 
     check_signer(&token, policy, now_unix_s)?;
     check_times(claims, policy, now_unix_s)?;
-    let content = outline.content_hash();
+    let Hashes { content, file: digest } = outline.hashes();
     if content != claims.hash {
         return Err(Refusal::HashMismatch { signed: claims.hash, found: content });
     }
@@ -119,7 +85,7 @@ pub fn verify(
     policy.admits_digest(content)?;
 
     let claims = token.claims;
-    Ok(VerifiedComponent { bytes, digest, claims })
+    Ok(VerifiedComponent { bytes: file, digest, claims })
 }
 
 fn check_signer(token: &Token<'_>, policy: &TrustPolicy, now: u64) -> Result<(), Refusal> {

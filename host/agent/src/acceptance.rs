@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use wattle_trust::signed::{self, Context};
 use wattle_types::{
-    ActorId, Applied, Assignment, Digest, Epoch, HostId, LatticeId, Leadership, PublicKey,
+    ActorId, Applied, Assignment, Digest, Epoch, Generation, HostId, LatticeId, Leadership,
+    PublicKey,
 };
 
 use crate::Refusal;
@@ -24,6 +25,8 @@ pub(crate) struct Acceptance {
     accepted: Option<Applied>,
     /// Whether the accepted one is really here. Its mark alone may have survived on disk.
     held: bool,
+    /// The newest generation that the disk has, or may have.
+    durable: Option<Generation>,
     /// The last leader's word that was verified. A leader says the same each second, and a
     /// signature costs more than to see that.
     word: Option<(Vec<u8>, Epoch)>,
@@ -45,7 +48,8 @@ impl Acceptance {
         accepted: Option<Applied>,
     ) -> Self {
         let (held, word) = (false, None);
-        Self { lattice, host, controllers, epoch_max, accepted, held, word }
+        let durable = accepted.map(|mark| mark.generation);
+        Self { lattice, host, controllers, epoch_max, accepted, held, durable, word }
     }
 
     pub(crate) const fn epoch_max(&self) -> Epoch {
@@ -68,7 +72,7 @@ impl Acceptance {
         if epoch < seen {
             return Err(Refusal::LowerEpoch { what: ASSIGNMENT, offered: epoch, seen });
         }
-        if let Some(current) = self.accepted {
+        if let Some(current) = self.accepted.filter(|current| !self.yields(current, &offered)) {
             if generation < current.generation {
                 let current = current.generation;
                 return Err(Refusal::LowerGeneration { offered: generation, current });
@@ -81,6 +85,18 @@ impl Acceptance {
         self.accepted = Some(offered.applied);
         self.held = true;
         Ok(Some(offered))
+    }
+
+    /// What never went to the disk was acknowledged to nobody. If the store has lost it, the next
+    /// leader cannot count on from it.
+    fn yields(&self, current: &Applied, offered: &Accepted) -> bool {
+        let (epoch, generation) = (offered.applied.epoch, offered.applied.generation);
+        current.epoch < epoch && self.durable < Some(generation)
+    }
+
+    /// This generation goes to the disk now.
+    pub(crate) fn writes(&mut self, generation: Generation) {
+        self.durable = self.durable.max(Some(generation));
     }
 
     fn judge_repeated(
@@ -117,6 +133,7 @@ impl Acceptance {
         }
         self.accepted = Some(stored.applied);
         self.held = true;
+        self.writes(stored.applied.generation);
         Ok(stored)
     }
 

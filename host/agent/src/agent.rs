@@ -206,7 +206,10 @@ impl Agent {
             out.extend(next.into_iter().map(|next| match next {
                 Next::Read(keys) => Effect::Read { keys },
                 Next::ReadLinks(source) => Effect::ReadLinks { source },
-                Next::Store(closure) => Effect::StoreClosure(closure),
+                Next::Store(closure) => {
+                    self.acceptance.writes(closure.generation);
+                    Effect::StoreClosure(closure)
+                }
             }));
         }
         self.write_manual(now, out);

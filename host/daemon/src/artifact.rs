@@ -3,14 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use wattle_trust::Hashed;
 use wattle_types::Digest;
 
 use crate::identity::make_private;
+
+/// Of a file that is compared.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Why a component's file is not here.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +57,9 @@ impl Artifacts {
         Ok(Self { dir, bytes_max })
     }
 
-    /// What an image names; kept from now on.
-    pub(crate) fn fetch(&self, image: &str) -> Result<Hashed, FetchError> {
-        let path = path_of(image)?;
-        let file = Hashed::of(self.read(image, &path)?);
-        let digest = file.digest();
-        self.keep(&file).map_err(|source| FetchError::Keep { digest, source })?;
-        Ok(file)
+    /// What an image names.
+    pub(crate) fn fetch(&self, image: &str) -> Result<Bytes, FetchError> {
+        self.read(image, &path_of(image)?)
     }
 
     /// Where they are. What belongs to one begins with its digest and a dot, and goes with it.
@@ -69,10 +67,19 @@ impl Artifacts {
         &self.dir
     }
 
-    /// A file that was kept, if it is still what it was.
-    pub(crate) fn kept(&self, digest: Digest) -> Option<Hashed> {
-        let file = Hashed::of(self.stored(digest)?);
-        (file.digest() == digest).then_some(file)
+    /// What is kept under a digest, whether it still is that or not.
+    pub(crate) fn kept(&self, digest: Digest) -> Option<Bytes> {
+        let name = digest.to_string();
+        self.read(&name, &self.dir.join(&name)).ok()
+    }
+
+    /// Keeps a file under its digest, if that is not what is there.
+    pub(crate) fn keep(&self, digest: Digest, bytes: &[u8]) -> Result<(), FetchError> {
+        let path = self.dir.join(digest.to_string());
+        if has(&path, bytes) {
+            return Ok(());
+        }
+        self.write(&path, bytes).map_err(|source| FetchError::Keep { digest, source })
     }
 
     /// Removes what nothing refers to any more.
@@ -110,24 +117,31 @@ impl Artifacts {
         Ok(bytes.into())
     }
 
-    /// What is kept under a digest, whether it still is that or not.
-    fn stored(&self, digest: Digest) -> Option<Bytes> {
-        let name = digest.to_string();
-        self.read(&name, &self.dir.join(&name)).ok()
-    }
-
-    fn keep(&self, whole: &Hashed) -> io::Result<()> {
-        let (bytes, digest) = (whole.bytes(), whole.digest());
-        let path = self.dir.join(digest.to_string());
-        // Comparing is several times cheaper than hashing.
-        if self.stored(digest).is_some_and(|stored| stored == *bytes) {
-            return Ok(());
-        }
+    /// Under that name the file is whole or not there.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
-        file.persist(&path).map_err(|error| error.error)?;
+        file.persist(path).map_err(|error| error.error)?;
         File::open(&self.dir)?.sync_all()
+    }
+}
+
+/// Whether the file has just these bytes. Comparing is several times cheaper than hashing, and
+/// piece by piece it needs no memory for a second one.
+fn has(path: &Path, bytes: &[u8]) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let mut file = BufReader::with_capacity(PIECE_BYTES, file);
+    let mut rest = bytes;
+    loop {
+        let Ok(piece) = file.fill_buf() else { return false };
+        let len = piece.len();
+        if len == 0 {
+            return rest.is_empty();
+        }
+        let Some(after) = rest.strip_prefix(piece) else { return false };
+        rest = after;
+        file.consume(len);
     }
 }
 
@@ -155,31 +169,37 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let artifacts = artifacts(&dir);
         let path = dir.path().join("a.wasm");
-        fs::write(&path, b"one").unwrap();
-        let file = artifacts.fetch(&format!("file://{}", path.display())).unwrap();
-        let digest = file.digest();
-        assert_eq!((&file.bytes()[..], digest), (&b"one"[..], Digest::of(b"one")));
-        fs::write(&path, b"two").unwrap();
-        artifacts.fetch(path.to_str().unwrap()).unwrap();
+        let digests = [&b"one"[..], b"two"].map(|content| {
+            fs::write(&path, content).unwrap();
+            let bytes = artifacts.fetch(&format!("file://{}", path.display())).unwrap();
+            assert_eq!(bytes, content);
+            artifacts.keep(Digest::of(&bytes), &bytes).unwrap();
+            Digest::of(&bytes)
+        });
         fs::remove_file(&path).unwrap();
-        assert_eq!(artifacts.kept(digest).unwrap().bytes(), "one");
-        assert_eq!(artifacts.kept(Digest::of(b"two")).unwrap().bytes(), "two");
-        artifacts.keep_only(&BTreeSet::from([digest])).unwrap();
-        assert_eq!(artifacts.kept(digest).unwrap().bytes(), "one");
-        assert!(artifacts.kept(Digest::of(b"two")).is_none());
+        assert_eq!(digests.map(|digest| artifacts.kept(digest).unwrap()), ["one", "two"]);
+        artifacts.keep_only(&BTreeSet::from([digests[0]])).unwrap();
+        assert_eq!(artifacts.kept(digests[0]).unwrap(), "one");
+        assert!(artifacts.kept(digests[1]).is_none());
     }
 
     #[test]
-    fn a_kept_file_that_changed_is_not_used_and_comes_back_whole() {
+    fn a_kept_file_that_changed_comes_back_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let artifacts = artifacts(&dir);
-        let path = dir.path().join("a.wasm");
-        fs::write(&path, b"one").unwrap();
-        let digest = artifacts.fetch(path.to_str().unwrap()).unwrap().digest();
-        fs::write(artifacts.dir.join(digest.to_string()), b"eno").unwrap();
-        assert!(artifacts.kept(digest).is_none());
-        artifacts.fetch(path.to_str().unwrap()).unwrap();
-        assert_eq!(artifacts.kept(digest).unwrap().bytes(), "one");
+        let artifacts = Artifacts::open(dir.path().join("artifacts"), 1 << 30).unwrap();
+        let whole: Vec<u8> = (0..=u8::MAX).cycle().take(3 * PIECE_BYTES).collect();
+        let (digest, last) = (Digest::of(&whole), whole.len() - 1);
+        let path = artifacts.dir.join(digest.to_string());
+        let changed = [whole[..last].to_vec(), [&whole[..last], b"?"].concat(), vec![]];
+        for changed in changed.into_iter().chain([[&whole[..], b"?"].concat()]) {
+            fs::write(&path, changed).unwrap();
+            artifacts.keep(digest, &whole).unwrap();
+            assert_eq!(artifacts.kept(digest).unwrap(), whole);
+        }
+        // And what is right is left alone.
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        artifacts.keep(digest, &whole).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 use wattle_agent::{Component, Failure};
 use wattle_capability::log::ToTracing;
@@ -11,7 +12,7 @@ use wattle_capability::secrets::NoSecrets;
 use wattle_capability::{KeyValue, Secrets, StoreScope};
 use wattle_engine::{Actor, ActorConfig, ActorLimits, Caps, Engine, LimitError, LoadError, Loaded};
 use wattle_tasks::Chain;
-use wattle_trust::{Claims, Hashed, Refusal, TrustPolicy, VerifiedComponent};
+use wattle_trust::{Claims, Refusal, TrustPolicy, VerifiedComponent};
 use wattle_types::{ActorSpec, Digest, SpecHash};
 
 use crate::artifact::{self, FetchError};
@@ -143,11 +144,9 @@ impl Starter {
         let fetch = self.fetches.acquire().await;
         let fetch = fetch.expect("the semaphore of fetches is never closed");
         let (trust, image, from) = (self.trust.clone(), spec.image.clone(), disk.clone());
-        let verified = tokio::task::spawn_blocking(move || {
-            let file = obtain(&from, hash, &image)?;
-            verify(file, &image, &trust)
-        });
-        let verified = verified.await.map_err(|_| StartError::Panicked)??;
+        let verified = blocking(move || obtain(&from, hash, &image, &trust)).await?;
+        let (at, kept) = (disk.artifacts().clone(), verified.clone());
+        let kept = blocking(move || Ok(at.keep(kept.digest(), kept.bytes())?));
         let places = Places {
             kept: disk.artifacts().dir().to_owned(),
             given: self.artifacts_dir.clone(),
@@ -155,15 +154,15 @@ impl Starter {
         };
         let file = artifact::path_of(&spec.image).ok();
         let search = places.search(&spec.image, file, verified.digest());
-        let loaded = self.engine.load_with(verified, Some(Arc::new(search))).await?;
+        let load = async { Ok(self.engine.load_with(verified, Some(Arc::new(search))).await?) };
+        let (loaded, ()) = tokio::try_join!(load, kept)?;
         drop(fetch);
         let component = describe(&loaded);
         let stores = Arc::new(Owned::new(self.keyvalue.clone(), StoreScope::of(spec)));
         let actor = self.actor_with(loaded, spec, binding, count, stores.clone())?;
         // Only now: what could not be started may be repaired in its place.
         let digest = component.digest;
-        let pinned = tokio::task::spawn_blocking(move || disk.pin(hash, digest));
-        pinned.await.map_err(|_| StartError::Panicked)?.map_err(StartError::Disk)?;
+        blocking(move || disk.pin(hash, digest).map_err(StartError::Disk)).await?;
         Ok(Started { actor, component, stores })
     }
 
@@ -232,7 +231,7 @@ pub(crate) fn server(raw: &str) -> Result<Server, StartError> {
 
 /// Verifies by the clock of now.
 pub(crate) fn verify(
-    file: Hashed,
+    file: Bytes,
     image: &str,
     trust: &TrustPolicy,
 ) -> Result<VerifiedComponent, StartError> {
@@ -243,21 +242,39 @@ pub(crate) fn verify(
     })
 }
 
-/// The bytes a spec stands for: those that ran here under it before, if any did.
-fn obtain(disk: &Disk, hash: SpecHash, image: &str) -> Result<Hashed, StartError> {
+/// On a thread for work that blocks.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StartError::Panicked)?
+}
+
+/// The component a spec stands for: the one that ran here under it before, if any did.
+fn obtain(
+    disk: &Disk,
+    hash: SpecHash,
+    image: &str,
+    trust: &TrustPolicy,
+) -> Result<VerifiedComponent, StartError> {
     let pinned = disk.pinned(hash).map_err(StartError::Disk)?;
-    if let Some(file) = pinned.and_then(|digest| disk.artifacts().kept(digest)) {
-        return Ok(file);
+    if let Some(digest) = pinned
+        && let Some(file) = disk.artifacts().kept(digest)
+    {
+        match verify(file.clone(), image, trust) {
+            Ok(verified) if verified.digest() == digest => return Ok(verified),
+            Err(refused) if Digest::of(&file) == digest => return Err(refused),
+            // The kept file is not what it was.
+            Ok(_) | Err(_) => {}
+        }
     }
-    let file = disk.artifacts().fetch(image)?;
-    let digest = file.digest();
+    let verified = verify(disk.artifacts().fetch(image)?, image, trust)?;
     match pinned {
-        // The kept file was lost, and its place has something else by now. What the spec stands
-        // for is what ran; anything else needs a new spec.
-        Some(expected) if expected != digest => {
+        // Its place has something else by now. What the spec stands for is what ran; anything
+        // else needs a new spec.
+        Some(expected) if expected != verified.digest() => {
             Err(FetchError::NotFound { image: format!("{image} ({expected})") }.into())
         }
-        _ => Ok(file),
+        _ => Ok(verified),
     }
 }
 

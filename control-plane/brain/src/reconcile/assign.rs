@@ -165,7 +165,13 @@ impl Changes<'_> {
     ) -> Write {
         let applied = host.and_then(|host| host.beat.as_ref()?.applied);
         let applied = applied.map_or(Generation::ZERO, |applied| applied.generation);
-        let stored = self.told(id).map_or(Generation::ZERO, |told| told.assignment.generation);
+        let stored =
+            self.mirror.assignments.get(id).map_or(Generation::ZERO, |at| match &at.value {
+                Some(told) => told.assignment.generation,
+                // What was there is deleted or unreadable, and the host may still follow it or come to:
+                // its generation is no higher than the sequence, for each write raised it by one.
+                None => Generation(at.seq),
+            });
         let assignment = Assignment {
             v: stored::VERSION,
             lattice: self.lattice.clone(),

@@ -91,7 +91,9 @@ impl World {
 
     fn commit(&mut self, process: Process, op: OpId, writes: Vec<Write>) {
         let Some((index, run)) = self.controller_run(process) else { return };
-        let seen = Seen { position: run.position, losses: run.losses };
+        let has_begun = 0 < run.position || run.complete;
+        let losses = has_begun.then_some(run.losses);
+        let seen = Seen { position: run.position, losses };
         let key = &self.controllers[index].key;
         let writes: Vec<store::Write> =
             writes.into_iter().map(|write| sealed(write, key)).collect();

@@ -122,7 +122,7 @@ impl Law {
     }
 
     /// Whether what is assigned there may be what was started there by hand.
-    pub(super) fn may_be_adopted(&self, host: &HostId, id: &ActorId) -> bool {
+    pub(super) fn may_be_by_hand(&self, host: &HostId, id: &ActorId) -> bool {
         self.by_hand.ran.contains(&(*host, id.clone()))
     }
 

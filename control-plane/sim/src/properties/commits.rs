@@ -240,7 +240,7 @@ impl Law {
                 return broken(format!("{host} is told {id}, which no application wants"));
             };
             let leaves =
-                || self.may_be_adopted(host, id) || self.may_leave(host, entry, before, desired);
+                || self.may_be_by_hand(host, id) || self.may_leave(host, entry, before, desired);
             if wanted.what != What::Run(entry.spec) && !leaves() {
                 return broken(format!("{host} is told {id} in a revision that is not deployed"));
             }
@@ -261,7 +261,7 @@ impl Law {
         let told = self.known.assignments.get(host)?;
         let lacks = |entry: &&Entry| {
             let stays =
-                (unheard && was_told(host, entry, before)) || self.may_be_adopted(host, &entry.id);
+                (unheard && was_told(host, entry, before)) || self.may_be_by_hand(host, &entry.id);
             let fits = self.fits(host, &entry.id, desired);
             !(fits
                 || stays

@@ -45,7 +45,7 @@ impl Law {
         for host in told {
             let entries = self.known.assignments.get(host).into_iter().flat_map(|t| &t.entries);
             let begun_here = |entry: &&Entry| {
-                !was_told(host, entry, before) && !self.may_be_adopted(host, &entry.id)
+                !was_told(host, entry, before) && !self.may_be_by_hand(host, &entry.id)
             };
             for entry in entries.filter(begun_here) {
                 *begun.entry(&entry.id).or_default() += entry.count;

@@ -147,7 +147,10 @@ impl Law {
     /// Whether the store has lost, at some time, what this should be.
     pub(super) fn is_excused(&self, id: &ActorId) -> bool {
         self.promised.values().any(|promise| promise.ids.contains(id))
-            || self.unreadable.keys().any(|app| self.runs_of(app).contains(id))
+            || self.unreadable.keys().any(|app| {
+                let owns = self.known.owners.get(id) == Some(&Owner::App(app.clone()));
+                owns || self.runs_of(app).contains(id)
+            })
     }
 
     fn runs_of(&self, app: &AppName) -> BTreeSet<ActorId> {
@@ -207,7 +210,7 @@ impl Law {
 impl World {
     pub(crate) fn knowledge(&self, from: Process, seen: Seen) -> Knowledge {
         let Who::Controller(index) = from.who else { return Knowledge::default() };
-        let is_fresh = seen.losses == self.store.losses();
+        let is_fresh = seen.losses == Some(self.store.losses());
         let changes = match self.law.promised.is_empty() {
             true => BTreeMap::new(),
             false => self.controllers[index].changes(),
@@ -230,7 +233,7 @@ impl World {
     /// Whether a host runs something of an application whose last changes are lost, and no export
     /// of whoever leads has them: what it should run is for people to say, and nothing ends
     /// until they do.
-    pub(super) fn is_for_people_to_say(&self) -> bool {
+    pub(crate) fn is_for_people_to_say(&self) -> bool {
         let lost = self.law.promised.iter().filter(|(name, promise)| {
             self.law.known.heads.get(*name).map_or(0, |head| head.change) < promise.change
         });

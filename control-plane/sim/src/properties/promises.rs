@@ -228,14 +228,15 @@ impl Law {
         };
         let entries = before.map(|before| &before.entries[..]).unwrap_or_default();
         let ends = |id: &ActorId| !next.entries.iter().any(|entry| entry.id == *id);
-        let ended = entries.iter().filter(|entry| ends(&entry.id)).count();
-        let is_mass = entries.len() < 2 * ended && !next.mass;
-        if is_mass {
-            let message = format!("host {index} ends {ended} of {}, unmarked", entries.len());
+        // What was a hand's when the host agreed to this was not the assignment's to end.
+        let runs = entries.iter().map(|entry| &entry.id);
+        let runs: Vec<&ActorId> = runs.filter(|id| !self.may_be_by_hand(&host.id, id)).collect();
+        let ended: Vec<&ActorId> = runs.iter().copied().filter(|id| ends(id)).collect();
+        if runs.len() < 2 * ended.len() && !next.mass {
+            let message = format!("host {index} ends {} of {}, unmarked", ended.len(), runs.len());
             return self.breaks(Property::NoMassEnd, now, message);
         }
         let keeps = self.not_to_end.get(&applied.hash);
-        let ended = entries.iter().map(|entry| &entry.id).filter(|id| ends(id));
         if let Some(id) = ended.into_iter().find(|id| keeps.is_some_and(|all| all.contains(*id))) {
             let message = format!("host {index} ends {id}, whose application is lost");
             return self.breaks(Property::Kept, now, message);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use wasm_encoder::{
     CodeSection, Component, CustomSection, ExportKind, ExportSection, Function, FunctionSection,
@@ -11,9 +12,7 @@ use wattle_types::nkey::{self, IssuerKey, ModuleKey, Role};
 
 use crate::limits::Limits;
 use crate::outline::{Outline, append_custom};
-use crate::{
-    Hashed, KeyPair, Refusal, SignRequest, TrustFile, TrustPolicy, VerifiedComponent, claims,
-};
+use crate::{KeyPair, Refusal, SignRequest, TrustFile, TrustPolicy, VerifiedComponent, claims};
 
 /// A moment in 2026, in seconds since 1970.
 pub(crate) const NOW: u64 = 1_795_000_000;
@@ -134,7 +133,7 @@ pub(crate) fn signed(component: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn verify(
-    file: impl Into<Hashed>,
+    file: impl Into<Bytes>,
     policy: &TrustPolicy,
 ) -> Result<VerifiedComponent, Refusal> {
     crate::verify(file.into(), policy, NOW)

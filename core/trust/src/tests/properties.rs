@@ -3,11 +3,12 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use wattle_types::Digest;
 
 use super::fixture::*;
 use crate::claims::{self, REV_MAX, SignRequest};
 use crate::limits::Limits;
-use crate::outline::Outline;
+use crate::outline::{Hashes, Outline};
 
 prop_compose! {
     fn a_request()(
@@ -66,6 +67,15 @@ proptest! {
         let token = wascap::wasm::extract_claims(&bytes).unwrap().unwrap();
         prop_assert_eq!(token.claims.issuer, issuer_key().to_string());
         prop_assert_eq!(verdict(&verify(bytes, &policy())), "accepted");
+    }
+
+    #[test]
+    fn hashes_are_of_the_content_and_of_the_file(component in a_component()) {
+        for bytes in [signed(&component), component] {
+            let outline = Outline::of(&bytes, &Limits::default()).unwrap();
+            let (content, file) = (Digest::of(&outline.content()), Digest::of(&bytes));
+            prop_assert_eq!(outline.hashes(), Hashes { content, file });
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ fn following() -> (Acceptance, BTreeSet<ActorId>) {
     let mut acceptance = fresh();
     let first = sealed(&assignment(5, 10, &[("web", 1), ("db", 1)]));
     assert!(acceptance.judge(&first, &BTreeSet::new()).unwrap().is_some());
+    acceptance.writes(Generation(10));
     (acceptance, BTreeSet::from([testing::id("web"), testing::id("db")]))
 }
 
@@ -84,6 +85,26 @@ fn only_a_signed_newer_assignment_for_this_host_is_followed() {
             Ok(None) => "known",
             Err(refusal) => refusal.code(),
         };
+        assert_eq!(verdict, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_new_leader_need_not_know_of_what_never_went_to_the_disk() {
+    let cases = [
+        ("counted on from what the disk has", 6, 9, "followed"),
+        ("with the number of what was accepted", 6, 10, "followed"),
+        ("no newer than what the disk may have", 6, 8, "WT-HOST-LOWER-GENERATION"),
+        ("older than what the same leader said", 5, 9, "WT-HOST-LOWER-GENERATION"),
+    ];
+    for (name, epoch, generation, expected) in cases {
+        let mut acceptance = fresh();
+        acceptance.writes(Generation(8));
+        let accepted = sealed(&assignment(5, 10, &[("web", 1)]));
+        assert!(acceptance.judge(&accepted, &BTreeSet::new()).unwrap().is_some());
+        let next = sealed(&assignment(epoch, generation, &[("web", 2)]));
+        let verdict = acceptance.judge(&next, &BTreeSet::new());
+        let verdict = verdict.map_or_else(|refusal| refusal.code(), |_| "followed");
         assert_eq!(verdict, expected, "{name}");
     }
 }

@@ -150,6 +150,30 @@ fn a_host_that_returns_is_a_new_one_though_nobody_asked_how_far_it_had_come() {
 }
 
 #[test]
+fn what_a_forgotten_host_may_read_late_is_below_what_it_is_told_next() {
+    let mut world = with_two();
+    world.hosts.get_mut(&0).unwrap().obeys = false;
+    let before = world.assignment(0).unwrap().generation;
+    world.put_and_deploy(
+        "more",
+        "v1",
+        &[("more", "{type: daemonscaler, properties: {instances: 1}}")],
+    );
+    world.run(2_000);
+    let late = world.assignment(0).unwrap().generation;
+    assert!(before < late);
+    world.hosts.get_mut(&0).unwrap().up = false;
+    world.run(10_000);
+    until_forgotten(&mut world, false);
+    let returned = world.hosts.get_mut(&0).unwrap();
+    (returned.up, returned.inventory.boot, returned.seq) = (true, 7, 0);
+    world.run(5_000);
+    assert_eq!(world.hosts[&0].inventory.applied.unwrap().generation, before);
+    let next = world.assignment(0).unwrap().generation;
+    assert!(late.next() < next, "{late:?}, an empty one, and {next:?}");
+}
+
+#[test]
 fn who_is_asked_to_forget_a_host_that_was_told_nothing_yet_does_not_ignore_it() {
     let mut world = World::leading(1);
     world.add_host(1, &[("zone", "z1")]);
