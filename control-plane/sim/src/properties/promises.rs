@@ -229,11 +229,11 @@ impl Law {
         let entries = before.map(|before| &before.entries[..]).unwrap_or_default();
         let ends = |id: &ActorId| !next.entries.iter().any(|entry| entry.id == *id);
         // What was a hand's when the host agreed to this was not the assignment's to end.
-        let runs = entries.iter().map(|entry| &entry.id);
-        let runs: Vec<&ActorId> = runs.filter(|id| !self.may_be_by_hand(&host.id, id)).collect();
-        let ended: Vec<&ActorId> = runs.iter().copied().filter(|id| ends(id)).collect();
-        if runs.len() < 2 * ended.len() && !next.mass {
-            let message = format!("host {index} ends {} of {}, unmarked", ended.len(), runs.len());
+        let ended = entries.iter().map(|entry| &entry.id).filter(|id| ends(id));
+        let ended: Vec<&ActorId> = ended.filter(|id| !self.may_be_by_hand(&host.id, id)).collect();
+        if entries.len() < 2 * ended.len() && !next.mass {
+            let (ended, of) = (ended.len(), entries.len());
+            let message = format!("host {index} ends {ended} of {of}, unmarked");
             return self.breaks(Property::NoMassEnd, now, message);
         }
         let keeps = self.not_to_end.get(&applied.hash);
