@@ -10,7 +10,9 @@ use wattle_agent::{Component, Failure};
 use wattle_capability::log::ToTracing;
 use wattle_capability::secrets::NoSecrets;
 use wattle_capability::{KeyValue, Secrets, StoreScope};
-use wattle_engine::{Actor, ActorConfig, ActorLimits, Caps, Engine, LimitError, LoadError, Loaded};
+use wattle_engine::{
+    Actor, ActorConfig, ActorLimits, Caps, Early, Engine, LimitError, LoadError, Loaded,
+};
 use wattle_tasks::Chain;
 use wattle_trust::{Claims, Refusal, TrustPolicy, VerifiedComponent};
 use wattle_types::{ActorSpec, Digest, SpecHash};
@@ -143,8 +145,8 @@ impl Starter {
     ) -> Result<Started, StartError> {
         let fetch = self.fetches.acquire().await;
         let fetch = fetch.expect("the semaphore of fetches is never closed");
-        let (trust, image, from) = (self.trust.clone(), spec.image.clone(), disk.clone());
-        let verified = blocking(move || obtain(&from, hash, &image, &trust)).await?;
+        let (starter, image, from) = (self.clone(), spec.image.clone(), disk.clone());
+        let (verified, early) = blocking(move || starter.obtain(&from, hash, &image)).await?;
         let (at, kept) = (disk.artifacts().clone(), verified.clone());
         let kept = blocking(move || Ok(at.keep(kept.digest(), kept.bytes())?));
         let places = Places {
@@ -154,7 +156,8 @@ impl Starter {
         };
         let file = artifact::path_of(&spec.image).ok();
         let search = places.search(&spec.image, file, verified.digest());
-        let load = async { Ok(self.engine.load_with(verified, Some(Arc::new(search))).await?) };
+        let load = self.engine.load_begun(verified, Some(Arc::new(search)), Some(early));
+        let load = async { Ok(load.await?) };
         let (loaded, ()) = tokio::try_join!(load, kept)?;
         drop(fetch);
         let component = describe(&loaded);
@@ -215,6 +218,40 @@ impl Starter {
 }
 
 impl Starter {
+    /// The component a spec stands for, the one that ran here under it before if any did; and its
+    /// code, which is looked for meanwhile. Blocks.
+    fn obtain(
+        &self,
+        disk: &Disk,
+        hash: SpecHash,
+        image: &str,
+    ) -> Result<(VerifiedComponent, Early), StartError> {
+        let judged = |file: Bytes| {
+            let early = self.engine.look_early(file.clone());
+            Ok((verify(file, image, &self.trust)?, early))
+        };
+        let pinned = disk.pinned(hash).map_err(StartError::Disk)?;
+        if let Some(digest) = pinned
+            && let Some(file) = disk.artifacts().kept(digest)
+        {
+            match judged(file.clone()) {
+                Ok(found) if found.0.digest() == digest => return Ok(found),
+                Err(refused) if Digest::of(&file) == digest => return Err(refused),
+                // The kept file is not what it was.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        let found = judged(disk.artifacts().fetch(image)?)?;
+        match pinned {
+            // Its place has something else by now. What the spec stands for is what ran; anything
+            // else needs a new spec.
+            Some(expected) if expected != found.0.digest() => {
+                Err(FetchError::NotFound { image: format!("{image} ({expected})") }.into())
+            }
+            _ => Ok(found),
+        }
+    }
+
     fn secrets_of(&self, spec: &ActorSpec) -> Result<Arc<dyn Secrets>, StartError> {
         match &self.secrets {
             _ if spec.secrets.is_empty() => Ok(Arc::new(NoSecrets)),
@@ -247,35 +284,6 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
 ) -> Result<T, StartError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| StartError::Panicked)?
-}
-
-/// The component a spec stands for: the one that ran here under it before, if any did.
-fn obtain(
-    disk: &Disk,
-    hash: SpecHash,
-    image: &str,
-    trust: &TrustPolicy,
-) -> Result<VerifiedComponent, StartError> {
-    let pinned = disk.pinned(hash).map_err(StartError::Disk)?;
-    if let Some(digest) = pinned
-        && let Some(file) = disk.artifacts().kept(digest)
-    {
-        match verify(file.clone(), image, trust) {
-            Ok(verified) if verified.digest() == digest => return Ok(verified),
-            Err(refused) if Digest::of(&file) == digest => return Err(refused),
-            // The kept file is not what it was.
-            Ok(_) | Err(_) => {}
-        }
-    }
-    let verified = verify(disk.artifacts().fetch(image)?, image, trust)?;
-    match pinned {
-        // Its place has something else by now. What the spec stands for is what ran; anything
-        // else needs a new spec.
-        Some(expected) if expected != verified.digest() => {
-            Err(FetchError::NotFound { image: format!("{image} ({expected})") }.into())
-        }
-        _ => Ok(verified),
-    }
 }
 
 fn describe(loaded: &Loaded) -> Component {

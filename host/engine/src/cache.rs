@@ -88,7 +88,7 @@ pub(crate) struct Cache {
 }
 
 /// What code is found by: the content it was made from, and the engine it was made for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) source: Digest,
     pub(crate) engine: EngineId,

@@ -72,5 +72,5 @@ pub use config::EngineConfig;
 pub use engine::{Engine, EngineError};
 pub use engine_id::{EngineId, EngineIdError, Level, Target};
 pub use grant::{ActorLimits, Caps, LimitError};
-pub use load::{Found, LoadError, Loaded, Origin, Precompiled};
+pub use load::{Early, Found, LoadError, Loaded, Origin, Precompiled};
 pub use profile::{AddressSpace, Profile};

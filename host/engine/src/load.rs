@@ -5,6 +5,7 @@
 //! somebody whom the host believes. Only then is it compiled. What was compiled is run from the file
 //! of the cache, whose pages the system can drop and read again, and not from memory.
 
+mod early;
 mod error;
 mod loaded;
 mod loader;
@@ -29,6 +30,7 @@ use crate::shape::{Shape, Unfit};
 pub use crate::link::Unlinkable;
 pub use crate::shape::Missing;
 pub use crate::signature::Uncarried;
+pub use early::Early;
 pub use error::LoadError;
 pub use loaded::{Loaded, Origin};
 pub(crate) use loader::Loader;
@@ -61,6 +63,20 @@ impl Engine {
         component: VerifiedComponent,
         precompiled: Option<Arc<dyn Precompiled>>,
     ) -> Result<Arc<Loaded>, LoadError> {
+        self.load_begun(component, precompiled, None).await
+    }
+
+    /// As [`Engine::load_with`], with what [`Engine::look_early`] finds meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub async fn load_begun(
+        &self,
+        component: VerifiedComponent,
+        precompiled: Option<Arc<dyn Precompiled>>,
+        early: Option<Early>,
+    ) -> Result<Arc<Loaded>, LoadError> {
         let loader = &self.shared.loader;
         let digest = component.digest();
         if let Some(loaded) = loader.get(digest) {
@@ -73,7 +89,15 @@ impl Engine {
             return Ok(loaded);
         }
         let runtime = self.shared.runtimes.of(shape.wasi()).map_err(LoadError::Runtime)?;
-        let (code, origin) = self.shared.code(&runtime, &component, precompiled).await?;
+        let key = Key { source: component.claims().hash, engine: runtime.own };
+        let found = match early {
+            Some(early) => early.code(key).await,
+            None => None,
+        };
+        let (code, origin) = match found {
+            Some(code) => (code, Origin::Cache),
+            None => self.shared.code(&runtime, &component, precompiled).await?,
+        };
         let loaded = self.link(runtime, &code, origin, shape, &component)?;
         Ok(loader.keep(loaded))
     }

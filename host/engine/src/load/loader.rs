@@ -35,6 +35,12 @@ impl Loader {
         held(&self.in_use).get(&digest).and_then(Weak::upgrade)
     }
 
+    /// Whether an actor uses a component with this content.
+    pub(super) fn uses(&self, source: Digest) -> bool {
+        let in_use = held(&self.in_use);
+        in_use.values().filter_map(Weak::upgrade).any(|loaded| loaded.claims.hash == source)
+    }
+
     /// Keeps `loaded`, or gives back what another load of the same component kept meanwhile.
     pub(super) fn keep(&self, loaded: Loaded) -> Arc<Loaded> {
         let mut in_use = held(&self.in_use);
