@@ -54,7 +54,8 @@ Exit codes: 0 all of it is there, 1 some was not put back, and the reasons.")]
 pub(crate) struct RestoreArgs {
     /// A file of `wattle controller export`, or the one in a controller's data directory.
     file: PathBuf,
-    /// Also what is older than what controllers have seen, or another than what is stored.
+    /// Also what is older than what controllers have seen, or another than what is stored or what
+    /// cannot be read.
     #[arg(long)]
     force: bool,
     #[command(flatten)]

@@ -70,7 +70,7 @@ impl OrderError {
 /// See [`OrderError`].
 pub async fn make(order: Order) -> Result<Made, OrderError> {
     let Order { component, trust, wanted, compile, key, now_s, expires_s } = order;
-    let component = wattle_trust::verify(component.into(), &trust, now_s)
+    let component = wattle_trust::verify(component, &trust, now_s)
         .map_err(|refusal| OrderError::Untrusted(Box::new(refusal)))?;
     let compilers = Compilers::start(compile).map_err(OrderError::Compilers)?;
     let (engine, artifact) = precompile(&compilers, &component, wanted).await?;

@@ -125,7 +125,7 @@ pub async fn run(
     let (identity, engine, stores) = opened.await.map_err(|_| RunError::Ended)??;
 
     let name = config.name.clone();
-    let verified = start::verify(config.component.clone().into(), &name, &config.trust)?;
+    let verified = start::verify(config.component.clone(), &name, &config.trust)?;
     let search = search(&config, verified.claims().hash).map_err(RunError::Artifacts)?;
     let loaded = engine.load_with(verified, Some(search)).await.map_err(StandaloneError::Load)?;
     let unlinked: Vec<_> = loaded.linkable().0.keys().cloned().collect();

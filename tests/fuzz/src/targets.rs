@@ -175,8 +175,7 @@ fn component(bytes: &[u8]) {
     let _ = wattle_trust::claims::inspect(bytes);
     let trust = wattle_trust::TrustPolicy::try_from(&wattle_trust::TrustFile::new());
     let trust = trust.expect("an empty trust file is a policy that trusts nobody");
-    let verified =
-        wattle_trust::verify(Bytes::copy_from_slice(bytes).into(), &trust, 1_800_000_000);
+    let verified = wattle_trust::verify(Bytes::copy_from_slice(bytes), &trust, 1_800_000_000);
     assert!(verified.is_err(), "nobody is trusted");
 }
 
