@@ -97,6 +97,24 @@ impl NatsServer {
         self.restart();
     }
 
+    /// A copy of everything stored, as a backup would have it. The server is down meanwhile.
+    pub fn back_up(&mut self) -> TempDir {
+        self.kill();
+        let backup = tempfile::tempdir().expect("a temporary directory can be made");
+        copy(&self.dir.path().join("jetstream"), &backup.path().join("jetstream"));
+        self.restart();
+        backup
+    }
+
+    /// As [`NatsServer::restart`], but what is stored is what the backup has.
+    pub fn restart_from(&mut self, backup: &TempDir) {
+        self.kill();
+        let streams = self.dir.path().join("jetstream");
+        std::fs::remove_dir_all(&streams).expect("the server kept its streams there");
+        copy(&backup.path().join("jetstream"), &streams);
+        self.restart();
+    }
+
     /// Lets it hang: connections stay open, and nothing is answered.
     pub fn pause(&self) {
         self.signal("-STOP");
@@ -177,6 +195,18 @@ fn ports_files(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).expect("our own directory can be listed");
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "ports")).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("the server kept its streams there") {
+        let entry = entry.expect("a folder of ours can be read");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        match from.is_dir() {
+            true => copy(&from, &to),
+            false => drop(std::fs::copy(from, to).expect("a file can be copied")),
+        }
+    }
 }
 
 fn remove_ports_files(dir: &Path) {

@@ -12,7 +12,7 @@ use wattle_types::{
 use super::gather::may_end;
 use crate::effect::{Alarm, Payload, Write};
 use crate::fleet::{Fleet, Host, Phase};
-use crate::mirror::{Mirror, Told};
+use crate::mirror::{At, Mirror, Told};
 
 pub(super) struct Changes<'a> {
     pub(super) now: Millis,
@@ -165,13 +165,13 @@ impl Changes<'_> {
     ) -> Write {
         let applied = host.and_then(|host| host.beat.as_ref()?.applied);
         let applied = applied.map_or(Generation::ZERO, |applied| applied.generation);
-        let stored =
-            self.mirror.assignments.get(id).map_or(Generation::ZERO, |at| match &at.value {
-                Some(told) => told.assignment.generation,
-                // What was there is deleted or unreadable, and the host may still follow it or come to:
-                // its generation is no higher than the sequence, for each write raised it by one.
-                None => Generation(at.seq),
-            });
+        let stored = match self.mirror.assignments.get(id) {
+            None => Generation::ZERO,
+            Some(At { value: Some(told), .. }) => told.assignment.generation,
+            // What was there is deleted or unreadable, and the host may follow it, or come to. No
+            // generation is above the sequence it was stored at: each write is one of the stream.
+            Some(at) => Generation(at.seq),
+        };
         let assignment = Assignment {
             v: stored::VERSION,
             lattice: self.lattice.clone(),

@@ -2,6 +2,7 @@
 
 mod editors;
 mod fake_host;
+mod foreign;
 mod lattice;
 mod links;
 mod several;

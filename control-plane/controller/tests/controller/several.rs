@@ -36,7 +36,7 @@ async fn two(lattice: &Lattice) -> [Running; 2] {
     [first, second]
 }
 
-async fn reports(lattice: &Lattice) -> Vec<ControllerReport> {
+pub(crate) async fn reports(lattice: &Lattice) -> Vec<ControllerReport> {
     let window = Duration::from_millis(500);
     let asked = lattice.client.gather(&Subject::AskControllers, Bytes::new(), window, 10).await;
     let read = |reply: &Reply| stored::decode("a report", &reply.payload).unwrap();
