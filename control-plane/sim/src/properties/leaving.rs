@@ -31,11 +31,11 @@ impl Law {
                 && before.get(other).is_none_or(|_| was_told(other, told, before))
                 && self.leaves(other, told, desired)
         };
-        let goes_to = |(other, assignment): (&HostId, &Assignment)| {
-            let mut entries = assignment.entries.iter();
-            other != host && entries.any(|told| is_place(other, told) || is_room(other, told))
+        let others = || self.known.assignments.iter().filter(|(other, _)| *other != host);
+        let any = |goes_to: &dyn Fn(&HostId, &Entry) -> bool| {
+            others().any(|(other, told)| told.entries.iter().any(|told| goes_to(other, told)))
         };
-        was_told(host, entry, before) && self.known.assignments.iter().any(goes_to)
+        was_told(host, entry, before) && (any(&is_place) || any(&is_room))
     }
 
     fn is_as_it_should_be(&self, host: &HostId, told: &Entry, desired: &Desired) -> bool {
@@ -46,12 +46,16 @@ impl Law {
 
     /// Whether this is no place for it, or it is told more often than it should run.
     fn leaves(&self, host: &HostId, told: &Entry, desired: &Desired) -> bool {
-        let entries = self.known.assignments.values().flat_map(|assignment| &assignment.entries);
-        let all: u32 = entries.filter(|entry| entry.id == told.id).map(|entry| entry.count).sum();
-        let is_too_much = desired.actors.get(&told.id).is_some_and(|wanted| {
-            wanted.scaler.kind == ScalerKind::Spread && wanted.scaler.instances < all
-        });
-        is_too_much || !self.is_as_it_should_be(host, told, desired)
+        let all = || {
+            let told_all = self.known.assignments.values().flat_map(|told| &told.entries);
+            told_all.filter(|of| of.id == told.id).map(|of| of.count).sum()
+        };
+        let is_too_much = || {
+            desired.actors.get(&told.id).is_some_and(|wanted| {
+                wanted.scaler.kind == ScalerKind::Spread && wanted.scaler.instances < all()
+            })
+        };
+        !self.is_as_it_should_be(host, told, desired) || is_too_much()
     }
 
     /// Nothing is told more often than it should run; only what was told before may leave.
