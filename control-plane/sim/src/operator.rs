@@ -65,7 +65,7 @@ impl Operator {
     fn pause_ms(&self, rng: &mut Rng) -> std::ops::Range<u64> {
         let times = (self.apps.len() / APPS.len()) as u64;
         match rng.u8(..2) {
-            0 => 1..100 / times,
+            0 => 1..100,
             _ => 300 / times..3_000 / times,
         }
     }
