@@ -62,8 +62,8 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Result<(), 
     for (host, leaving) in &plan.leaving {
         for id in leaving {
             let here = plan.target.get(host).is_some_and(|target| target.contains_key(id));
-            // Without another place there is nothing to wait for.
-            if !here || !placed.contains_key(id) {
+            // Without another place, or one it waits for, it has no reason to stay.
+            if !here || !(placed.contains_key(id) || waits_in_line(id, plan, desired, observed)) {
                 return Err(Broken::LeavesWrongly { host: *host, id: id.clone() });
             }
         }
@@ -80,6 +80,21 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Whether `id` could get a place that something else leaves.
+fn waits_in_line(id: &ActorId, plan: &Plan, desired: &Desired, observed: &Observed) -> bool {
+    let Some((wanted, What::Run(spec))) =
+        desired.actors.get(id).map(|wanted| (wanted, &wanted.what))
+    else {
+        return false;
+    };
+    plan.leaving.iter().any(|(host, leaving)| {
+        let (view, place) = (&observed[host], Placed { spec: *spec, count: 1 });
+        leaving.iter().any(|other| other != id)
+            && view.may_start()
+            && check_scaler(*host, view, id, place, wanted).is_ok()
+    })
 }
 
 fn check_host(

@@ -8,7 +8,7 @@
 //!
 //! In reading order: [`input`], [`groups`] (a scaler becomes counts and the hosts they may go
 //! to), [`matching`] (counts go to hosts), [`leaving`] (what stays until its new places are ready),
-//! [`plan`], [`reason`], [`check`].
+//! [`starting`] (what is placed beside that), [`plan`], [`reason`], [`check`].
 
 pub mod check;
 mod groups;
@@ -17,6 +17,7 @@ mod leaving;
 mod matching;
 pub mod plan;
 pub mod reason;
+mod starting;
 
 pub use check::{Broken, check};
 pub use input::{About, Desired, HostStatus, HostView, Observed, Placed, Wanted, What};

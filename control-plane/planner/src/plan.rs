@@ -9,17 +9,16 @@
 //! whatever revision, as long as somebody with a clock says so: [`HostView::awaited`]. Where the same
 //! runs on a host that is not lost, that one is kept first.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use wattle_types::{ActorId, HostId, SpecHash};
+use wattle_types::{ActorId, HostId};
 
-use crate::groups::{Group, groups};
+use crate::groups::groups;
 use crate::input::{Desired, HostStatus, HostView, Observed, Placed, What};
-use crate::leaving::{self, Leaving};
 use crate::matching::Matching;
 use crate::reason::{self, Reason, Unplaced};
+use crate::starting::{Placing, Starting};
 
 /// The whole answer. Equal inputs give equal plans, on every machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,15 +33,6 @@ pub struct Plan {
     pub awaited: BTreeMap<HostId, BTreeMap<ActorId, u32>>,
     /// What could not be placed, and why.
     pub unplaced: BTreeMap<ActorId, Unplaced>,
-}
-
-/// One actor on its way to hosts.
-#[derive(Clone)]
-struct Placing<'a> {
-    id: &'a ActorId,
-    spec: SpecHash,
-    groups: &'a [Group],
-    matching: Matching<'a>,
 }
 
 /// Decides where everything desired should run.
@@ -90,7 +80,8 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     for actor in &mut placing {
         keep(actor, &hosts, &mut room);
     }
-    let (placing, leaving) = start_all(&placing, &hosts, &room);
+    let (placing, leaving) =
+        Starting { kept: &placing, hosts: &hosts, room: &room }.beside_leaving();
 
     for left in leaving {
         let (host, id) = (*ids[left.host], placing[left.actor].id.clone());
@@ -141,74 +132,6 @@ fn keep(actor: &mut Placing<'_>, hosts: &[&HostView], room: &mut [u32]) {
     });
     for (index, room) in room.iter_mut().enumerate() {
         *room -= held[index] - left[index];
-    }
-}
-
-/// Starts what is missing beside what leaves, and says what does.
-///
-/// Whether something may leave only later depends on where it goes, and where anything goes on the
-/// room that is left. So everything that could leave later is first believed to; what need not
-/// is let go, and the rest is placed again with the room it gave back, until nothing more is.
-/// What has no place because others leave is let go last: they may give it room.
-fn start_all<'a>(
-    kept: &[Placing<'a>],
-    hosts: &[&HostView],
-    room: &[u32],
-) -> (Vec<Placing<'a>>, Vec<Leaving>) {
-    let started = |room: &mut [u32], first: &BTreeSet<usize>| {
-        let mut placing = kept.to_vec();
-        let mut order: Vec<usize> = (0..placing.len()).collect();
-        order.sort_by_key(|actor| !first.contains(actor));
-        for actor in order {
-            start(&mut placing[actor], hosts, room);
-        }
-        placing
-    };
-    // What leaves gets its new place before anything gets one that only grows into what is left.
-    let mut first = BTreeSet::new();
-    let has_place = |actor: &Placing<'_>| actor.matching.placed.iter().any(|count| 0 < *count);
-    let counts: Vec<(&ActorId, &[u32])> =
-        kept.iter().map(|actor| (actor.id, &actor.matching.placed[..])).collect();
-    let mut leaving = leaving::candidates(&counts, hosts);
-    // With all the room that leaving could give: what has no place even so has nothing to wait for.
-    let movers = leaving.iter().map(|left| left.actor).collect();
-    let at_best = started(&mut room.to_vec(), &movers);
-    leaving.retain(|left| has_place(&at_best[left.actor]));
-    loop {
-        let mut room = room.to_vec();
-        leaving::take_room(&mut leaving, &mut room);
-        let placing = started(&mut room, &first);
-        let before = leaving.len();
-        leaving.retain(|left| {
-            let actor = &placing[left.actor];
-            let placed = &actor.matching.placed;
-            !has_place(actor) || (placed[left.host] == 0 && leaving::waits(actor.id, placed, hosts))
-        });
-        if leaving.len() == before {
-            let homeless = leaving.iter().filter(|left| !has_place(&placing[left.actor]));
-            let homeless: Vec<usize> = homeless.map(|left| left.actor).collect();
-            if homeless.iter().any(|actor| first.insert(*actor)) {
-                continue;
-            }
-            leaving.retain(|left| has_place(&placing[left.actor]));
-        }
-        if leaving.len() == before {
-            return (placing, leaving);
-        }
-    }
-}
-
-fn start(actor: &mut Placing<'_>, hosts: &[&HostView], room: &mut [u32]) {
-    let mut usable: Vec<u32> = hosts
-        .iter()
-        .zip(&*room)
-        .map(|(host, room)| if host.may_start() { *room } else { 0 })
-        .collect();
-    let before = usable.clone();
-    // Few of the same actor goes before much room: two instances on two hosts survive one.
-    actor.matching.fill(&mut usable, |_, placed, room| (placed, Reverse(room)));
-    for (index, room) in room.iter_mut().enumerate() {
-        *room -= before[index] - usable[index];
     }
 }
 

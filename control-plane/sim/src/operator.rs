@@ -64,8 +64,8 @@ impl Operator {
     /// before hosts and standbys have heard of what was asked before.
     fn pause_ms(&self, rng: &mut Rng) -> std::ops::Range<u64> {
         let times = (self.apps.len() / APPS.len()) as u64;
-        match rng.u8(..4) {
-            0 => 1..100 / times,
+        match rng.u8(..2) {
+            0 => 1..100,
             _ => 300 / times..3_000 / times,
         }
     }

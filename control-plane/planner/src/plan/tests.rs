@@ -5,6 +5,9 @@ mod checked;
 mod moving;
 mod notation;
 mod placing;
+mod trading;
+
+use wattle_types::SpecHash;
 
 use super::*;
 use crate::check::check;

@@ -33,7 +33,8 @@ impl World {
                 self.ask_store(process, Wanted::Own { id, write }, READ_MS, late);
             }
             Effect::StoreManual { number, set } => {
-                self.later(2..60, Due::SavedByHand(process, number, Arc::clone(&set)));
+                let ms = self.disk_ms();
+                self.later(ms, Due::SavedByHand(process, number, Arc::clone(&set)));
             }
             Effect::Answer { request, answer } => {
                 self.note(format!("answered {request:?}: {answer:?}"));

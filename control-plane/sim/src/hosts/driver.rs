@@ -1,6 +1,7 @@
 //! What the driver of an agent does: reads, writes to disk, starts, serves, stops, beats.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use wattle_agent::{Closure, Component, Effect, Event, Failure, Reading};
 use wattle_types::{ActorId, Beat, Digest, Exports, IssuerKey, Key, PublicKey, Role};
@@ -17,7 +18,18 @@ use crate::world::{Due, World};
 pub(super) const READ_MS: u64 = 1_000;
 const FORGED_MS: u64 = 500;
 
+/// How long a disk mostly takes to make something durable, and how long one in so many times.
+const DISK_MS: Range<u64> = 2..60;
+const BUSY_DISK_MS: Range<u64> = 60..2_000;
+const BUSY_DISK_ONE_IN: u8 = 8;
+
 impl World {
+    /// Other programs write, too.
+    pub(super) fn disk_ms(&mut self) -> Range<u64> {
+        let is_busy = 0 < self.network.hazards.slow && self.rng.u8(..BUSY_DISK_ONE_IN) == 0;
+        if is_busy { BUSY_DISK_MS } else { DISK_MS }
+    }
+
     pub(super) fn do_for_agent(&mut self, process: Process, effect: Effect) {
         let now = self.now;
         let Some((index, daemon)) = self.host_run(process) else { return };
@@ -45,7 +57,8 @@ impl World {
                 disk.epoch_max = epoch.max(disk.epoch_max);
             }
             Effect::StoreClosure(closure) => {
-                self.later(2..60, Due::Saved(process, Box::new(closure)));
+                let ms = self.disk_ms();
+                self.later(ms, Due::Saved(process, Box::new(closure)));
             }
             Effect::Start { run, id, hash, count, .. } => {
                 // A person who asks again need not wait.

@@ -14,7 +14,7 @@ pub(super) type Before = BTreeMap<HostId, Assignment>;
 
 impl Law {
     /// Whether this entry may be leaving: it was told so before, and another host is told the actor
-    /// as it should be.
+    /// as it should be, or could be if something else did not leave it.
     pub(super) fn may_leave(
         &self,
         host: &HostId,
@@ -22,16 +22,40 @@ impl Law {
         before: &Before,
         desired: &Desired,
     ) -> bool {
-        let is_place = |(other, told): (&HostId, &Assignment)| {
-            other != host
-                && told.entries.iter().any(|told| {
-                    let wanted = desired.actors.get(&entry.id);
-                    told.id == entry.id
-                        && wanted.is_some_and(|wanted| wanted.what == What::Run(told.spec))
-                        && self.fits(other, &told.id, desired)
-                })
+        let is_place = |other: &HostId, told: &Entry| {
+            told.id == entry.id && self.is_as_it_should_be(other, told, desired)
         };
-        was_told(host, entry, before) && self.known.assignments.iter().any(is_place)
+        let is_room = |other: &HostId, told: &Entry| {
+            told.id != entry.id
+                && self.fits(other, &entry.id, desired)
+                && before.get(other).is_none_or(|_| was_told(other, told, before))
+                && self.leaves(other, told, desired)
+        };
+        let others = || self.known.assignments.iter().filter(|(other, _)| *other != host);
+        let any = |goes_to: &dyn Fn(&HostId, &Entry) -> bool| {
+            others().any(|(other, told)| told.entries.iter().any(|told| goes_to(other, told)))
+        };
+        was_told(host, entry, before) && (any(&is_place) || any(&is_room))
+    }
+
+    fn is_as_it_should_be(&self, host: &HostId, told: &Entry, desired: &Desired) -> bool {
+        let wanted = desired.actors.get(&told.id);
+        wanted.is_some_and(|wanted| wanted.what == What::Run(told.spec))
+            && self.fits(host, &told.id, desired)
+    }
+
+    /// Whether this is no place for it, or it is told more often than it should run.
+    fn leaves(&self, host: &HostId, told: &Entry, desired: &Desired) -> bool {
+        let all = || {
+            let told_all = self.known.assignments.values().flat_map(|told| &told.entries);
+            told_all.filter(|of| of.id == told.id).map(|of| of.count).sum()
+        };
+        let is_too_much = || {
+            desired.actors.get(&told.id).is_some_and(|wanted| {
+                wanted.scaler.kind == ScalerKind::Spread && wanted.scaler.instances < all()
+            })
+        };
+        !self.is_as_it_should_be(host, told, desired) || is_too_much()
     }
 
     /// Nothing is told more often than it should run; only what was told before may leave.

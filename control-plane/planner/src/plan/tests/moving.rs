@@ -126,12 +126,6 @@ const CASES: &[Case] = &[
         hosts: &["h0 ready 1 | web=1!", "h1 ready 2 zone=edge | api=1!"],
         plan: "h0: web=1(leaving)\nh1: api=1 web=1\nnot placed: api=2: no room for 2 more: h0 is full (room for 1), h1 is full (room for 2)\n",
     },
-    Case {
-        name: "two that trade places on full hosts do not wait for each other",
-        desired: &["web=1 zone=edge*100", "api=1 zone=cloud*100"],
-        hosts: &["h0 ready 1 zone=cloud | web=1!", "h1 ready 1 zone=edge | api=1!"],
-        plan: "h0: api=1\nh1: web=1\n",
-    },
 ];
 
 #[test]
