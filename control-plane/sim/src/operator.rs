@@ -215,7 +215,7 @@ impl World {
             }
             other => self.note(format!("somebody asks controller {index}: {other:?}")),
         }
-        let at_least = if self.rng.bool() { self.operator.seen } else { 0 };
+        let at_least = if self.rng.u8(..8) == 0 { 0 } else { self.operator.seen };
         self.operator.open.insert(request, (command.clone(), at_least));
         if self.network.is_cut(Who::Controller(index)) {
             return;

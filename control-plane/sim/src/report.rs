@@ -115,7 +115,8 @@ fn settle(world: &mut World, within_ms: u64) -> Option<u64> {
     loop {
         rest(world, begin + within_ms)?;
         let settled = world.now;
-        // What people were to say may be answered without them: whatever waited for that goes on.
+        // What people were to say may be answered without them, and then what waited for that goes
+        // on; or a host returns with something that only people can explain.
         if stay(world) {
             return Some(settled - begin);
         }
@@ -137,14 +138,15 @@ fn rest(world: &mut World, until: u64) -> Option<()> {
     Some(())
 }
 
-/// Whether nothing happens for a while that should not, or the run is over; if not, people need
-/// say nothing any more.
+/// Whether nothing happens for a while that should not, or the run is over; if not, there is
+/// something for people to say, or not any more.
 fn stay(world: &mut World) -> bool {
     let (settled, counts) = (world.now, world.law.counts);
     let was_for_people = world.is_for_people_to_say();
     while world.now < settled + STILL_MS && world.law.is_kept() {
         world.run_until(world.now + LOOK_MS);
-        if was_for_people && !world.is_for_people_to_say() {
+        let is_for_people = world.is_for_people_to_say();
+        if was_for_people != is_for_people || (is_for_people && world.is_restoring()) {
             return false;
         }
         if let Some(reason) = world.unrest() {
