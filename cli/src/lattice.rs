@@ -43,7 +43,7 @@ const JSON: [(&str, &str); 1] = [(wadm::CONTENT_TYPE, wadm::CONTENT_JSON)];
 /// Between two questions to a lattice that nobody leads at the moment.
 const LEADERLESS_PAUSE: Duration = Duration::from_millis(100);
 
-/// Of a list: what is said of so many fits into one message of any server.
+/// Of a list, in one answer.
 const ITEMS_PER_REQUEST: usize = 100;
 
 /// In the time that an answer may take.

@@ -60,7 +60,7 @@ impl Operator {
         }
     }
 
-    /// The more applications there are, the more often something is asked for; now and then at once,
+    /// The more applications there are, the more often something is asked for; half of it at once,
     /// before hosts and standbys have heard of what was asked before.
     fn pause_ms(&self, rng: &mut Rng) -> std::ops::Range<u64> {
         let times = (self.apps.len() / APPS.len()) as u64;
@@ -215,6 +215,7 @@ impl World {
             }
             other => self.note(format!("somebody asks controller {index}: {other:?}")),
         }
+        // Mostly it is asked by somebody who has seen something before.
         let at_least = if self.rng.u8(..8) == 0 { 0 } else { self.operator.seen };
         self.operator.open.insert(request, (command.clone(), at_least));
         if self.network.is_cut(Who::Controller(index)) {

@@ -102,7 +102,7 @@ impl<'a> Outline<'a> {
         content
     }
 
-    /// Both in one pass if the file begins with its content, as nearly all tools write it.
+    /// Both in one pass if the file begins with its content, as signing writes it.
     pub(crate) fn hashes(&self) -> Hashes {
         match self.leading_content() {
             Some(len) => {

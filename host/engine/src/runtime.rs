@@ -77,6 +77,14 @@ impl Runtimes {
         }
     }
 
+    /// The same, if there is one yet.
+    pub(crate) fn made(&self, wasi: Wasi) -> Option<Arc<Runtime>> {
+        match wasi {
+            Wasi::P2 => Some(self.p2.clone()),
+            Wasi::P3 => self.p3.lock().expect("nothing panics while it holds this lock").clone(),
+        }
+    }
+
     fn p3(&self) -> Result<Arc<Runtime>, EngineError> {
         let mut p3 = self.p3.lock().expect("nothing panics while it holds this lock");
         if let Some(runtime) = &*p3 {

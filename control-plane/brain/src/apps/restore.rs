@@ -122,7 +122,7 @@ fn head(name: &AppName, kept: &AppHead, bytes: &[u8], force: bool, mirror: &Mirr
     let other = mark.is_some_and(|mark| mark.change == kept.change && mark.digest != digest)
         || stored == Some(kept.change);
     let reason = if is_unreadable {
-        format!("what is stored of application {name} cannot be read, and may be newer")
+        format!("what is stored of application {name} cannot be read here, and may be newer")
     } else if other {
         format!("change {seen} of application {name} is another one here")
     } else if kept.change < seen {
@@ -131,7 +131,11 @@ fn head(name: &AppName, kept: &AppHead, bytes: &[u8], force: bool, mirror: &Mirr
         return Fate::Write(Payload::Head(bytes.to_vec()), mirror.expect_head(name));
     };
     if !force {
-        return Fate::Refuse(format!("{reason}; use another export, or force it"));
+        let look = match is_unreadable {
+            true => "see why in `wattle controller status`",
+            false => "use another export",
+        };
+        return Fate::Refuse(format!("{reason}; {look}, or force it"));
     }
     let next = AppHead { change: seen.max(kept.change) + 2, previous: None, ..kept.clone() };
     Fate::Write(Payload::Head(stored::encode(&next)), mirror.expect_head(name))

@@ -168,8 +168,9 @@ impl Changes<'_> {
         let stored = match self.mirror.assignments.get(id) {
             None => Generation::ZERO,
             Some(At { value: Some(told), .. }) => told.assignment.generation,
-            // What was there is deleted or unreadable, and the host may follow it, or come to. No
-            // generation is above the sequence it was stored at: each write is one of the stream.
+            // What was there is deleted or unreadable, and the host may follow it, or come to. In
+            // a stream that was not begun anew no generation is above the sequence it has there:
+            // each was one write at least.
             Some(at) => Generation(at.seq),
         };
         let assignment = Assignment {

@@ -2,8 +2,8 @@
 //!
 //! Hashing what somebody signed and authenticating what this host compiled of it take about as long,
 //! and neither needs the other. *Guarantees.* What a file says of itself is believed no further than
-//! to find code in this host's own cache; that is used only if the component is verified, and has
-//! this very content.
+//! to find code in this host's own cache: nothing is made or removed because of it. What is found is
+//! used only if the component is verified, and has this very content.
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -43,8 +43,8 @@ impl Shared {
         if self.loader.uses(source) {
             return None;
         }
-        let runtime = self.runtimes.of(Shape::of(file).ok()?.wasi()).ok()?;
+        let runtime = self.runtimes.made(Shape::of(file).ok()?.wasi())?;
         let key = Key { source, engine: runtime.own };
-        Some((key, self.cached(&runtime, key)?))
+        Some((key, self.loader.cache.as_ref()?.load(&runtime.wasmtime, key).ok()?))
     }
 }

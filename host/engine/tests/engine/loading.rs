@@ -52,6 +52,48 @@ async fn compiled_code_is_used_again_after_a_restart() {
     bench::instantiate_and_drop(&actor, outside(&actor, PATIENCE)).await.unwrap();
 }
 
+/// One thread does what blocks, one after another.
+fn with_one_blocking_thread() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn code_that_was_looked_for_early_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    with_one_blocking_thread().block_on(async {
+        load(&engine(dir.path(), "key"), &small(8)).await;
+        let (engine, component) = (engine(dir.path(), "key"), verified(&small(8)));
+        let early = engine.look_early(component.bytes().clone());
+        let path = dir.path().to_owned();
+        let removed = tokio::task::spawn_blocking(move || {
+            for file in fs::read_dir(path).unwrap() {
+                fs::remove_file(file.unwrap().path()).unwrap();
+            }
+        });
+        removed.await.unwrap();
+        let loaded = engine.load_begun(component, None, Some(early)).await.unwrap();
+        assert_eq!(loaded.origin(), Origin::Cache, "it was found before it was removed");
+    });
+}
+
+#[tokio::test]
+async fn code_that_was_looked_for_early_is_not_used_for_another_component() {
+    let dir = tempfile::tempdir().unwrap();
+    load(&engine(dir.path(), "key"), &small(9)).await;
+    let engine = engine(dir.path(), "key");
+    let early = engine.look_early(verified(&small(9)).bytes().clone());
+    let loaded = engine.load_begun(verified(&small(10)), None, Some(early)).await.unwrap();
+    assert_eq!(loaded.origin(), Origin::Compiled);
+    // Of what nobody can read nothing is found, and nothing is lost.
+    let early = engine.look_early(b"nonsense".to_vec().into());
+    let loaded = engine.load_begun(verified(&small(9)), None, Some(early)).await.unwrap();
+    assert_eq!(loaded.origin(), Origin::Cache);
+}
+
 #[tokio::test]
 async fn cached_code_that_this_host_did_not_put_there_is_not_run() {
     type Tamper = fn(&Path, &Loaded, &Loaded);

@@ -181,7 +181,7 @@ fn what_nobody_can_read_is_not_replaced_without_force() {
     next.intrude(key("shop"), b"garbage".to_vec());
     let answer = restore(&mut next, vec![kept.clone()], false);
     let Answer::Restored { stored: 0, refused, .. } = &answer else { panic!("{answer:?}") };
-    assert!(refused[0].contains("application shop cannot be read"), "{refused:?}");
+    assert!(refused[0].contains("application shop cannot be read here"), "{refused:?}");
     assert!(matches!(restore(&mut next, vec![kept], true), Answer::Restored { stored: 1, .. }));
     assert_eq!(head_of(&next, "shop").change, head_of(&world, "shop").change + 2);
 }
