@@ -58,11 +58,12 @@ impl Acceptance {
 
     /// Judges what was read under our key. `None`: we follow exactly this already.
     ///
-    /// `running` are the ids of what is followed now, for the mass rule.
+    /// `running` are, for the mass rule, the ids of what is followed now, and of what will be before
+    /// this.
     pub(crate) fn judge(
         &mut self,
         sealed: &[u8],
-        running: &BTreeSet<ActorId>,
+        running: &[BTreeSet<ActorId>],
     ) -> Result<Option<Accepted>, Refusal> {
         let offered = self.open(sealed)?;
         let (epoch, generation) = (offered.applied.epoch, offered.applied.generation);
@@ -81,7 +82,7 @@ impl Acceptance {
                 return self.judge_repeated(offered, current);
             }
         }
-        check_mass(&offered.assignment, running)?;
+        running.iter().try_for_each(|running| check_mass(&offered.assignment, running))?;
         self.accepted = Some(offered.applied);
         self.held = true;
         Ok(Some(offered))

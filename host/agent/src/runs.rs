@@ -49,6 +49,7 @@ pub(crate) struct Runs {
     /// Whose runs changed since they were last taken.
     changed: BTreeSet<ActorId>,
     grace_ms: u64,
+    starts_nothing: bool,
 }
 
 #[derive(Debug, Default)]
@@ -307,9 +308,14 @@ impl Runs {
         ready.map(|actor| actor.target.as_ref())
     }
 
-    /// Ends everything, and starts nothing any more.
-    pub(crate) fn stop_all(&mut self, out: &mut Vec<Effect>) {
+    /// From now on, whatever it is told: what serves or is being started goes on.
+    pub(crate) fn start_nothing(&mut self) {
+        self.starts_nothing = true;
         self.retries.clear();
+    }
+
+    /// Ends everything.
+    pub(crate) fn stop_all(&mut self, out: &mut Vec<Effect>) {
         let ids: Vec<ActorId> = self.actors.keys().cloned().collect();
         for id in ids {
             self.halt(&id, out);

@@ -3,7 +3,7 @@
 //!
 //! *Expected flow.* The planner hears that the host leaves, and keeps an entry in its assignment
 //! until the new places are ready. Until then the host serves it like before; what its assignment
-//! does not name any more it ends. *Guarantees.* The wait is for entries of applications that serve
+//! does not name any more it ends. *Guarantees.* Nothing is started any more, nor again. The wait is for entries of applications that serve
 //! here, only while somebody leads who could take them away, and never longer than half the grace.
 //! Nothing else of an assignment is followed, nor is it kept: whoever starts this host again, maybe
 //! without a lattice, finds it as it was. *Caveats.* Who is not led, and what was started by hand,
@@ -69,6 +69,7 @@ impl Agent {
     pub(super) fn on_drain(&mut self, now: Millis, out: &mut Vec<Effect>) {
         if self.leaving.is_none() {
             self.deny_all(out);
+            self.runs.start_nothing();
             let (until, end) =
                 (now + self.config.grace_ms / 2, now + self.config.grace_ms + 2 * LAME_DUCK_MS);
             self.leaving = Some(Leaving::HandingOver { until, end });

@@ -64,9 +64,10 @@ impl Agent {
             self.closures.look_at_all();
         }
         let before = self.acceptance.epoch_max();
-        let mut running = self.runs.targeted();
-        running.retain(|id| !self.manual.has(id));
-        running.extend(self.closures.imminent().cloned());
+        let mut running = [self.runs.targeted(), self.closures.imminent().cloned().collect()];
+        for running in &mut running {
+            running.retain(|id| !self.manual.has(id));
+        }
         let verdict = self.acceptance.judge(&bytes, &running);
         let epoch = self.acceptance.epoch_max();
         match verdict {

@@ -67,6 +67,19 @@ fn what_is_on_its_way_to_the_disk_does_not_end_unmarked_either() {
 }
 
 #[test]
+fn what_is_about_to_run_does_not_end_unmarked_though_something_else_runs_on() {
+    let mut world = World::new(&["web", "db"]);
+    world.assign(&assignment(1, 1, &[("web", 1)]));
+    world.disk_answers = false;
+    world.assign(&Assignment { mass: true, ..assignment(1, 2, &[("db", 1)]) });
+    world.forget();
+    world.assign(&assignment(1, 3, &[("web", 1)]));
+    assert_eq!(world.story(), ["refused WT-HOST-MASS"]);
+    world.step(Event::Stored { generation: Generation(2) });
+    assert_eq!(world.running(), ["db x1 ready"]);
+}
+
+#[test]
 fn nothing_that_is_not_information_changes_anything() {
     let web = assignment(5, 10, &[("web", 1), ("db", 1)]);
     let bad: [(&str, Reading); 8] = [

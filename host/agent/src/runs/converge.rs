@@ -89,6 +89,7 @@ impl Runs {
                     self.stop_where(id, outdated, Ending::Replaced, out);
                 }
             }
+            None if self.starts_nothing => {}
             None => {
                 let waits = actor.failing.as_ref().and_then(|failing| failing.retry_at);
                 match waits {

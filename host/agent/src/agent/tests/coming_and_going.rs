@@ -205,6 +205,25 @@ fn a_host_that_leaves_starts_nothing_new() {
 }
 
 #[test]
+fn a_host_that_leaves_tries_nothing_again() {
+    let mut world = World::new(&["web", "db"]);
+    world.broken = vec!["db"];
+    world.assign(&assignment(1, 1, &[("web", 1), ("db", 1)]));
+    world.step(Event::LeaderHeard { sealed: leads(1) });
+    world.step(Event::Drain);
+    world.broken.clear();
+    world.forget();
+    while !world.story().contains(&"stop web".to_owned()) {
+        world.step(Event::LeaderHeard { sealed: leads(1) });
+        let due = world.agent.due().expect("a host that leaves has an end");
+        world.at(due);
+    }
+    let started: Vec<_> =
+        world.story().into_iter().filter(|line| line.starts_with("start ")).collect();
+    assert_eq!(started, [""; 0]);
+}
+
+#[test]
 fn a_host_that_leaves_waits_for_others_no_longer_than_half_its_grace() {
     let mut world = led();
     world.stops = false;
