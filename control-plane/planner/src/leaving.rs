@@ -1,15 +1,15 @@
 //! What stays where it is until its new places are ready.
 //!
 //! *Expected flow.* A host has an actor, and the target does not give it that actor any more: the
-//! entry stays, unchanged, and leaves in the plan after the one that finds the new places ready.
+//! entry stays and leaves in the plan after the one that finds the new places ready.
 //! *Guarantees.* What is not desired, or has no place even with all the room that leaves, goes at
 //! once: a stop that is meant waits for nobody. A host that stays in the target gets its new count
 //! at once, for it has at least one, and serves. A leaving entry takes room, and nothing else is
 //! placed in that room; its actor gets its new place before another grows into that.
 //! *Caveats.* Nothing waits for a silent place, unless no place of the actor is known to serve; none
 //! is on a lost host, whether the actor is awaited there or not.
-//! What serves on one host only and trades places with something on full hosts goes at once, or
-//! neither would ever move; see [`starting`](crate::starting). How long it may take at most is for
+//! Single instances that trade places on full hosts go at once, or neither would ever move; see
+//! [`starting`](crate::starting). How long it may take at most is for
 //! the caller to count, who has a clock: [`HostView::overdue`].
 
 use wattle_types::ActorId;

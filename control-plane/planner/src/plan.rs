@@ -1,7 +1,7 @@
 //! The decision itself.
 //!
 //! *A move leaves no gap.* What a host has and the target does not give it any more stays there as
-//! *leaving*, with the spec and the count it has, until its new places are ready. So an actor that
+//! *leaving*, with the spec it has and no more instances, until its new places are ready. So an actor that
 //! moves runs in both places for the moment of the move, also one that should run once: whatever
 //! is placed here is stateless, and two that answer are better than none. See [`leaving`].
 //!

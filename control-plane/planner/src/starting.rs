@@ -6,8 +6,9 @@
 //!
 //! *Who has no place yet* because others leave the room it needs stays, and gets that room after
 //! them. *Deadlock.* Of those that wait for each other, each is given room by one that goes on
-//! serving where else it leaves. Where none can be spared, those go at once that hold what others of
-//! them need, or nothing would ever move.
+//! serving where else it leaves, or else by one that goes on with fewer instances. Where all that is
+//! left is a single instance of each, those go at once that hold what others of them need, or nothing
+//! would ever move.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -75,7 +76,7 @@ impl<'a> Starting<'a, '_> {
             if stuck.is_empty() {
                 return (placing, leaving);
             }
-            if self.spare(&mut leaving, &stuck) {
+            if self.spare(&mut leaving, &stuck) || self.shrink(&mut leaving, &stuck) {
                 continue;
             }
             let wanted: BTreeSet<usize> =
@@ -159,6 +160,23 @@ impl<'a> Starting<'a, '_> {
             }
         }
         leaving.len() < before
+    }
+
+    /// Takes room for each of those that are stuck from one of several instances that leave a host
+    /// where it could be. Whether there were any.
+    fn shrink(&self, leaving: &mut [Leaving], stuck: &BTreeSet<usize>) -> bool {
+        let mut found_any = false;
+        for actor in stuck {
+            let wanted: BTreeSet<usize> = self.startable(*actor).collect();
+            let found = leaving.iter_mut().find(|left| {
+                stuck.contains(&left.actor) && wanted.contains(&left.host) && 1 < left.placed.count
+            });
+            if let Some(left) = found {
+                left.placed.count -= 1;
+                found_any = true;
+            }
+        }
+        found_any
     }
 
     /// Whether the actor leaves another host, too, and serves there if it is known to serve at all.
