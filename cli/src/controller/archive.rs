@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use wattle_lattice::Subject;
 use wattle_lattice::subject::ControllerOp;
 use wattle_types::{
-    ControllerAnswer, ExportEntry, ExportPage, ExportRequest, RestoreAnswer, RestoreRequest, Token,
-    stored,
+    ControllerAnswer, ExportEntry, ExportPage, ExportRequest, Key, RestoreAnswer, RestoreRequest,
+    Token, stored,
 };
 
 use super::status;
@@ -119,9 +119,14 @@ pub(crate) async fn restore(args: RestoreArgs) -> Result<ExitCode> {
     Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What fits one message each. Heads come last: who reads one must find its manifests.
+/// What fits one message each. A head comes after its manifests, with them if they fit: it says
+/// which of them are right, and who reads it must find them.
 fn pages(mut entries: Vec<ExportEntry>) -> Vec<Vec<ExportEntry>> {
-    entries.sort_by_key(|entry| entry.key.starts_with("app."));
+    entries.sort_by_cached_key(|entry| match entry.key.parse() {
+        Ok(Key::Manifest(app, _)) => (Some(app), false),
+        Ok(Key::App(app)) => (Some(app), true),
+        _ => (None, false),
+    });
     let mut pages: Vec<Vec<ExportEntry>> = Vec::new();
     let mut bytes = 0;
     for entry in entries {
@@ -178,5 +183,9 @@ mod tests {
         assert!(pages.iter().all(|page| bytes(page) <= PAGE_BYTES_MAX));
         assert_eq!(pages.iter().map(Vec::len).sum::<usize>(), 251);
         assert_eq!(pages.last().unwrap().last().unwrap().key, "app.shop");
+        let keys = ["app.blog", "app.shop", "id.web", "manifest.blog.1", "manifest.shop.1"];
+        let pages = super::pages(keys.map(|key| entry(key.to_owned(), 10)).into());
+        let order: Vec<&str> = pages[0].iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(order, ["id.web", "manifest.blog.1", "app.blog", "manifest.shop.1", "app.shop"]);
     }
 }

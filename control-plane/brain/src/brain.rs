@@ -47,7 +47,7 @@ pub struct Brain {
     pub(crate) lease: Lease,
     journal: Journal,
     pub(crate) mirror: Mirror,
-    /// Followed, and not known to be the whole state yet.
+    /// Followed, and not known to be the whole state yet, or disputed.
     to_keep: Vec<Kept>,
     pub(crate) fleet: Fleet,
     pub(crate) reconcile: Reconcile,

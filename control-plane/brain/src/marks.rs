@@ -9,17 +9,19 @@
 
 use std::collections::BTreeMap;
 
-use wattle_types::{AppHead, AppName, Digest, Key, stored};
+use wattle_types::{AppHead, AppName, Digest, Key, Revision, RevisionHead, stored};
 
 /// The newest head that was seen of each application.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks(BTreeMap<AppName, Mark>);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) change: u64,
     /// Of the head as it was signed.
     pub(crate) digest: Digest,
+    /// Of the manifests that it names.
+    pub(crate) manifests: BTreeMap<Revision, Digest>,
 }
 
 /// How much the store lacks of an application.
@@ -44,12 +46,12 @@ impl Marks {
         marks
     }
 
-    pub(crate) fn get(&self, app: &AppName) -> Option<Mark> {
-        self.0.get(app).copied()
+    pub(crate) fn get(&self, app: &AppName) -> Option<&Mark> {
+        self.0.get(app)
     }
 
-    pub(crate) fn apps(&self) -> impl Iterator<Item = (&AppName, Mark)> {
-        self.0.iter().map(|(app, mark)| (app, *mark))
+    pub(crate) fn apps(&self) -> impl Iterator<Item = (&AppName, &Mark)> {
+        self.0.iter()
     }
 
     /// Takes a head that was stored; an error if it does not follow what was seen before.
@@ -77,8 +79,17 @@ impl Marks {
     fn raise(&mut self, app: &AppName, head: &AppHead, digest: Digest) {
         // Heads of before changes were counted all have the number zero.
         if 0 < head.change {
-            self.0.insert(app.clone(), Mark { change: head.change, digest });
+            let named = |of: &RevisionHead| Some((of.revision, of.manifest?));
+            let manifests = head.revisions.iter().filter_map(named).collect();
+            self.0.insert(app.clone(), Mark { change: head.change, digest, manifests });
         }
+    }
+}
+
+impl Mark {
+    /// Whether the head names another manifest under this number, or names one that is gone.
+    pub(crate) fn contradicts(&self, revision: Revision, manifest: Option<Digest>) -> bool {
+        self.manifests.get(&revision).is_some_and(|named| Some(*named) != manifest)
     }
 }
 
@@ -128,7 +139,8 @@ mod tests {
             marks.take(&app, &head(3, None), a).unwrap();
             assert_eq!(marks.take(&app, &next, digest), expected, "{what}");
             let after = if expected.is_ok() { (next.change, digest) } else { (3, a) };
-            assert_eq!(marks.get(&app), Some(Mark { change: after.0, digest: after.1 }), "{what}");
+            let mark = marks.get(&app).unwrap();
+            assert_eq!((mark.change, mark.digest), after, "{what}");
         }
     }
 
@@ -138,7 +150,8 @@ mod tests {
         let bytes = [4, 7].map(|change| stored::encode(&head(change, None)));
         let kept = bytes.iter().map(|bytes| (&key, &bytes[..]));
         let marks = Marks::of(kept.chain([(&Key::Lease, &b"x"[..])]));
-        let expected = Mark { change: 7, digest: Digest::of(&bytes[1]) };
-        assert_eq!(marks.apps().collect::<Vec<_>>(), [(&"shop".parse().unwrap(), expected)]);
+        let (digest, manifests) = (Digest::of(&bytes[1]), BTreeMap::new());
+        let expected = Mark { change: 7, digest, manifests };
+        assert_eq!(marks.apps().collect::<Vec<_>>(), [(&"shop".parse().unwrap(), &expected)]);
     }
 }

@@ -353,6 +353,10 @@ impl Stated {
         let specs = actors(&application).map(|(id, spec)| (id.clone(), spec.hash())).collect();
         Some(Self { digest: Digest::of(bytes), manifest, application, specs })
     }
+
+    pub(crate) const fn digest(&self) -> Digest {
+        self.digest
+    }
 }
 
 impl Told {

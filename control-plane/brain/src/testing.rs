@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use wattle_types::time::Millis;
 use wattle_types::{
-    ActorReport, ActorState, Applied, Assignment, AuthorKey, Beat, Epoch, HostId, Inventory, Key,
-    LatticeId, LinkReport, Load, Owner, PublicKey, Role, stored,
+    ActorId, ActorReport, ActorState, Applied, Assignment, AuthorKey, Beat, Epoch, HostId,
+    IdRecord, Inventory, Key, LatticeId, LinkReport, Load, Owner, PublicKey, Role, stored,
 };
 
 use crate::apps::{Answer, Base, Command};
@@ -239,14 +239,18 @@ impl World {
         }
         host.inventory.applied = Some(applied);
         host.inventory.revision += 1;
-        let (fails, links) = (&host.fails, &host.links);
+        let (fails, links, store) = (&host.fails, &host.links, &self.store);
+        let owner_of = |id: &ActorId| {
+            let (_, record) = store.get(&Key::Id(id.clone()))?;
+            Some(stored::decode::<IdRecord>("an id", record).ok()?.owner)
+        };
         let report = |entry: &wattle_types::Entry| ActorReport {
             id: entry.id.clone(),
             image: String::new(),
             name: None,
             spec: entry.spec,
             count: entry.count,
-            owner: Owner::App("app".parse().unwrap()),
+            owner: owner_of(&entry.id).unwrap_or(Owner::Manual),
             annotations: BTreeMap::new(),
             digest: None,
             revision: None,

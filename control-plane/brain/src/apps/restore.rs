@@ -13,7 +13,7 @@ use wattle_types::{
 
 use super::{Answer, Decision};
 use crate::effect::{Expect, Kept, Payload, Write};
-use crate::mirror::{At, Mirror, StoredManifest};
+use crate::mirror::{At, Mirror, Stated, StoredManifest};
 
 /// Below the thousand messages of a batch, and quick enough for the lease it renews.
 const ENTRIES_MAX: usize = 500;
@@ -30,18 +30,26 @@ pub(super) fn restore(entries: &[Kept], force: bool, mirror: &Mirror) -> Decisio
         let message = format!("at most {ENTRIES_MAX} entries are put back at once");
         return Decision::Answer(Answer::Refused(message));
     }
-    let (mut writes, mut passed_over, mut refused) = (Vec::<Write>::new(), 0, Vec::new());
-    for entry in entries {
-        let twice = writes.iter().any(|write| write.key == entry.key);
-        match fate(entry, force, mirror) {
-            Fate::Write(payload, expect) if !twice => {
-                writes.push(Write { key: entry.key.clone(), payload, expect });
+    let (mut passed_over, mut refused) = (0, Vec::new());
+    let mut put_back = |entries: Vec<&Kept>, heads: &[Write]| {
+        let mut writes = Vec::<Write>::new();
+        for entry in entries {
+            let twice = writes.iter().any(|write| write.key == entry.key);
+            match fate(entry, force, mirror, heads) {
+                Fate::Write(payload, expect) if !twice => {
+                    writes.push(Write { key: entry.key.clone(), payload, expect });
+                }
+                Fate::Write(..) => refused.push(format!("{} is there twice", entry.key)),
+                Fate::PassOver => passed_over += 1,
+                Fate::Refuse(reason) => refused.push(reason),
             }
-            Fate::Write(..) => refused.push(format!("{} is there twice", entry.key)),
-            Fate::PassOver => passed_over += 1,
-            Fate::Refuse(reason) => refused.push(reason),
         }
-    }
+        writes
+    };
+    // Which manifests are right the heads say; whoever follows one must find its manifests.
+    let (heads, rest) = entries.iter().partition(|entry| matches!(entry.key, Key::App(_)));
+    let heads = put_back(heads, &[]);
+    let writes = [put_back(rest, &heads), heads].concat();
     let answer = Answer::Restored { stored: writes.len(), passed_over, refused };
     match writes.is_empty() {
         true => Decision::Answer(answer),
@@ -49,7 +57,7 @@ pub(super) fn restore(entries: &[Kept], force: bool, mirror: &Mirror) -> Decisio
     }
 }
 
-fn fate(entry: &Kept, force: bool, mirror: &Mirror) -> Fate {
+fn fate(entry: &Kept, force: bool, mirror: &Mirror, heads: &[Write]) -> Fate {
     // What was deleted stays so.
     let Some(bytes) = &entry.bytes else { return Fate::PassOver };
     let unreadable = || Fate::Refuse(format!("{} cannot be read", entry.key));
@@ -60,10 +68,14 @@ fn fate(entry: &Kept, force: bool, mirror: &Mirror) -> Fate {
         },
         Key::Manifest(name, revision) => {
             let at = mirror.manifests.get(&(name.clone(), *revision));
-            let known = at.is_some_and(|at| at.value.is_some());
+            let known = at.and_then(|at| at.value.as_ref()).map(Stated::digest);
+            let expected = head_after(name, heads, mirror)
+                .and_then(|head| head.by_revision(*revision)?.manifest);
+            // One that its head does not vouch for is as good as none.
+            let is_right = |digest| expected.is_none_or(|expected| expected == digest);
             match stored::decode::<StoredManifest>("a manifest", bytes) {
-                // One that its head does not vouch for is as good as none.
-                Ok(_) if known && mirror.stated(name, *revision).is_some() => Fate::PassOver,
+                Ok(_) if known.is_some_and(is_right) => Fate::PassOver,
+                Ok(_) if !is_right(Digest::of(bytes)) => Fate::PassOver,
                 Ok(_) => plain(bytes, mirror.expect_manifest(name, *revision)),
                 Err(_) => unreadable(),
             }
@@ -89,6 +101,17 @@ fn fate(entry: &Kept, force: bool, mirror: &Mirror) -> Fate {
         },
         Key::Lease | Key::Spec(_) | Key::Assign(_) | Key::Canary(_) => Fate::PassOver,
     }
+}
+
+/// The head of an application when these are stored.
+fn head_after(name: &AppName, heads: &[Write], mirror: &Mirror) -> Option<AppHead> {
+    let written = heads.iter().find_map(|write| match (&write.key, &write.payload) {
+        (Key::App(of), Payload::Head(bytes)) if of == name => {
+            Some(stored::decode("an application", bytes).expect("it was encoded or read before"))
+        }
+        _ => None,
+    });
+    written.or_else(|| mirror.heads.get(name)?.value.clone())
 }
 
 fn plain(bytes: &[u8], expect: Expect) -> Fate {

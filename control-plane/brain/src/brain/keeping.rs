@@ -2,9 +2,11 @@
 //!
 //! Every controller keeps it, so that two of them are two copies. A store that has lost something
 //! must not take it from the export as well: while any application is lost, only what cannot
-//! be older than what is kept goes there, which is heads that follow and manifests.
+//! be older than what is kept goes there, which is heads that follow, and manifests. Of those, one
+//! that the newest head seen names otherwise waits for a head that does not: a store that was begun
+//! anew counts revisions from one again.
 
-use wattle_types::Key;
+use wattle_types::{Digest, Key};
 
 use super::Brain;
 use crate::effect::{Effect, Kept};
@@ -35,7 +37,9 @@ impl Brain {
 
     /// What was followed is the state.
     pub(super) fn keep_all(&mut self, out: &mut Vec<Effect>) {
-        let mut entries = std::mem::take(&mut self.to_keep);
+        let (held, mut entries): (Vec<Kept>, Vec<Kept>) =
+            std::mem::take(&mut self.to_keep).into_iter().partition(|kept| self.is_disputed(kept));
+        self.to_keep = held;
         if !self.mirror.lost.is_empty() {
             entries.retain(|kept| match kept.key {
                 Key::App(_) => true,
@@ -46,5 +50,11 @@ impl Brain {
         if !entries.is_empty() {
             out.push(Effect::Keep { entries });
         }
+    }
+
+    fn is_disputed(&self, kept: &Kept) -> bool {
+        let Key::Manifest(app, revision) = &kept.key else { return false };
+        let digest = kept.bytes.as_deref().map(Digest::of);
+        self.mirror.marks().get(app).is_some_and(|mark| mark.contradicts(*revision, digest))
     }
 }

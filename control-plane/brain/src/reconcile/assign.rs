@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wattle_planner::{Desired, Placed, Plan};
 use wattle_types::time::Millis;
 use wattle_types::{
-    ActorId, ActorState, Applied, Assignment, Entry, Epoch, Generation, HostId, Key, LatticeId,
-    Owner, stored,
+    ActorId, ActorReport, ActorState, Applied, Assignment, Entry, Epoch, Generation, HostId, Key,
+    LatticeId, Owner, stored,
 };
 
 use super::gather::may_end;
@@ -63,7 +63,7 @@ impl Changes<'_> {
             let ended: Vec<ActorId> =
                 before.iter().filter(|id| !target.contains_key(*id)).cloned().collect();
             let unexplained: Vec<ActorId> =
-                ended.iter().filter(|id| !self.is_explained(id)).cloned().collect();
+                ended.iter().filter(|id| !self.is_explained(id, host)).cloned().collect();
             if !unexplained.is_empty() {
                 alarms.insert(Alarm::Withheld { host: *id, ids: unexplained });
                 continue;
@@ -152,8 +152,15 @@ impl Changes<'_> {
         told.chain(reported(host)).collect()
     }
 
-    fn is_explained(&self, id: &ActorId) -> bool {
-        self.desired.actors.contains_key(id) || may_end(id, self.mirror)
+    fn is_explained(&self, id: &ActorId, host: &Host) -> bool {
+        if self.desired.actors.contains_key(id) {
+            return true;
+        }
+        // The application it runs for may have taken the id over, and the store has lost both.
+        let runs_for = reports(host).filter(|report| report.id == *id).map(|report| &report.owner);
+        let mut unreadable =
+            runs_for.filter(|of| matches!(of, Owner::App(app) if self.mirror.is_unreadable(app)));
+        may_end(id, self.mirror) && unreadable.next().is_none()
     }
 
     fn write(
@@ -199,11 +206,14 @@ fn entries(target: &BTreeMap<ActorId, Placed>) -> Vec<Entry> {
     target.iter().map(entry).collect()
 }
 
-/// What the host says it runs for applications, and has not begun to end.
 fn reported(host: &Host) -> BTreeSet<ActorId> {
-    let reports = host.inventory.iter().flat_map(|inventory| &inventory.actors);
-    let ours = reports.filter(|report| {
+    reports(host).map(|report| report.id.clone()).collect()
+}
+
+/// What the host says it runs for applications, and has not begun to end.
+fn reports(host: &Host) -> impl Iterator<Item = &ActorReport> {
+    let all = host.inventory.iter().flat_map(|inventory| &inventory.actors);
+    all.filter(|report| {
         matches!(report.owner, Owner::App(_)) && report.state != ActorState::Draining
-    });
-    ours.map(|report| report.id.clone()).collect()
+    })
 }

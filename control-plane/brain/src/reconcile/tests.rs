@@ -260,6 +260,28 @@ fn a_lost_manifest_ends_nothing() {
     assert_eq!(world.told(0).as_deref(), Some("web=1"));
 }
 
+/// The store goes back to what it was before the id of a deleted application was used again.
+#[test]
+fn what_runs_for_an_application_that_is_lost_does_not_end_by_an_older_record() {
+    let mut world = World::leading(1);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(1_000);
+    world.ask(Command::Delete { name: "shop".parse().unwrap(), version: None });
+    world.put(&crate::testing::manifest("blog", "v1", &[("web", "")]));
+    let id = Key::Id("web".parse().unwrap());
+    let before = [app_key("blog"), id].map(|key| (key.clone(), world.store[&key].1.clone()));
+    world.deploy("blog");
+    world.run(2_000);
+    assert_eq!(world.told(0).as_deref(), Some("web=1"));
+    for (key, bytes) in before {
+        world.intrude(key, bytes);
+    }
+    world.run(12_000);
+    assert_eq!(world.told(0).as_deref(), Some("web=1"));
+    let withheld = Alarm::Withheld { host: host(0), ids: vec!["web".parse().unwrap()] };
+    assert!(world.alarms.contains(&withheld), "{:?}", world.alarms);
+}
+
 #[test]
 fn a_host_whose_assignment_was_lost_is_not_emptied() {
     let mut world = World::leading(1);

@@ -172,6 +172,54 @@ fn what_was_changed_after_a_loss_is_not_replaced_by_what_was_lost_without_force(
     assert_eq!(head_of(&world, "shop").change, 5);
 }
 
+/// A controller that knows an application follows a store in which another began with that name.
+#[test]
+fn what_another_put_under_the_same_numbers_is_not_kept_in_place_of_what_was_acknowledged() {
+    let began = |id: &str| {
+        let mut world = World::leading(1);
+        world.put_and_deploy("shop", "v1", &[(id, DAEMON)]);
+        world.run(2_000);
+        world
+    };
+    let (mut world, other) = (began("web"), began("api"));
+    let kept = world.export();
+    let first = "manifest.shop.1".parse::<Key>().unwrap();
+    for key in [first.clone(), key("shop")] {
+        world.intrude(key.clone(), other.store[&key].1.clone());
+    }
+    let values = |kept: Vec<Kept>| -> Vec<_> {
+        kept.into_iter().map(|entry| (entry.key, entry.bytes)).collect()
+    };
+    assert_eq!(values(world.export()), values(kept));
+    world.remove(first.clone());
+    assert!(world.export().iter().any(|entry| entry.key == first && entry.bytes.is_some()));
+    // Whoever says that the other one is right has that kept.
+    restore(&mut world, other.export(), true);
+    world.run(2_000);
+    assert!(values(world.export()).contains(&(first.clone(), Some(other.store[&first].1.clone()))));
+}
+
+/// Of two stores that went on from nothing, each without the other.
+#[test]
+fn a_head_that_is_forced_comes_with_its_manifests() {
+    let began = |id: &str| {
+        let mut world = World::leading(1);
+        world.put_and_deploy("shop", "v1", &[(id, DAEMON)]);
+        world.run(2_000);
+        world
+    };
+    let (mut world, other) = (began("web"), began("api"));
+    let (own, forced) = (world.export(), other.export());
+    let answer = restore(&mut world, forced, true);
+    // The owner of the id, the manifest and the head.
+    assert!(matches!(answer, Answer::Restored { stored: 3, .. }), "{answer:?}");
+    world.run(2_000);
+    assert_eq!(world.told(0).as_deref(), Some("api=1"));
+    // What its head does not name is not put back.
+    let answer = restore(&mut world, own, false);
+    assert!(matches!(answer, Answer::Restored { stored: 0, .. }), "{answer:?}");
+}
+
 #[test]
 fn what_nobody_can_read_is_not_replaced_without_force() {
     let world = running();
