@@ -52,6 +52,8 @@ pub(crate) struct Run {
     /// How often the store had lost something when it began to follow it.
     losses: u64,
     complete: bool,
+    /// The lease of the batch that was sent last, and what was seen when it was sent first.
+    decided: Option<(wattle_brain::Write, Seen)>,
     /// It knows that its link is cut.
     knows_cut: bool,
     /// What it says each second, signed once.
@@ -152,6 +154,21 @@ impl Run {
     pub(crate) fn clock_at(&self, now: u64) -> Millis {
         self.clock.at(now)
     }
+
+    /// What it had followed when it decided on the batch that begins with this lease: one whose
+    /// fate is unknown is sent again as it was.
+    fn seen_when_decided(&mut self, lease: &wattle_brain::Write) -> Seen {
+        if let Some((same, seen)) = &self.decided
+            && same == lease
+        {
+            return *seen;
+        }
+        let has_begun = 0 < self.position || self.complete;
+        let losses = has_begun.then_some(self.losses);
+        let seen = Seen { position: self.position, losses };
+        self.decided = Some((lease.clone(), seen));
+        seen
+    }
 }
 
 impl World {
@@ -192,6 +209,7 @@ impl World {
             position: 0,
             losses: self.store.losses(),
             complete: false,
+            decided: None,
             knows_cut: true,
             word: None,
         });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use fastrand::Rng;
-use wattle_brain::apps::Command;
+use wattle_brain::apps::{Answer, Command};
 use wattle_brain::{Event, RequestId, Seen, Stamp, Terms};
 use wattle_types::{AppName, Page};
 
@@ -71,9 +71,17 @@ impl Operator {
     }
 
     /// A controller answers; whether the operator hears it is another matter.
-    pub(crate) fn answered(&mut self, request: RequestId, seen: Seen) -> Option<(Command, u64)> {
+    pub(crate) fn answered(
+        &mut self,
+        request: RequestId,
+        answer: &Answer,
+        seen: Seen,
+    ) -> Option<(Command, u64)> {
         let ended = self.open.remove(&request)?;
-        self.seen = self.seen.max(seen.sequence);
+        // Whoever finds that nobody comes so far takes what was seen for void, as clients do: the
+        // store was begun anew.
+        let is_behind = matches!(answer, Answer::Unavailable(_)) && seen.sequence < ended.1;
+        self.seen = if is_behind { 0 } else { self.seen.max(seen.sequence) };
         Some(ended)
     }
 
@@ -201,6 +209,15 @@ impl World {
         if !serving.is_empty() {
             let index = serving[self.rng.usize(..serving.len())];
             self.ask_controller(index, command);
+        }
+    }
+
+    /// Whoever has changed something looks what is there now, and any controller may answer.
+    pub(crate) fn look_at_once(&mut self) {
+        let serving = self.serving();
+        if self.storm && !serving.is_empty() {
+            let index = serving[self.rng.usize(..serving.len())];
+            self.ask_controller(index, Command::List { page: Page::default() });
         }
     }
 

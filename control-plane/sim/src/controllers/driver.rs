@@ -6,7 +6,7 @@ use wattle_trust::KeyPair;
 use wattle_trust::signed::{self, Context};
 use wattle_types::{Epoch, HostId, Leadership};
 
-use super::{Inquiry, Request, Seen, Wanted};
+use super::{Inquiry, Request, Wanted};
 use crate::faults::happens;
 use crate::network::{Process, SLEEP_MS, Way, Who};
 use crate::store;
@@ -91,9 +91,7 @@ impl World {
 
     fn commit(&mut self, process: Process, op: OpId, writes: Vec<Write>) {
         let Some((index, run)) = self.controller_run(process) else { return };
-        let has_begun = 0 < run.position || run.complete;
-        let losses = has_begun.then_some(run.losses);
-        let seen = Seen { position: run.position, losses };
+        let seen = run.seen_when_decided(&writes[0]);
         let key = &self.controllers[index].key;
         let writes: Vec<store::Write> =
             writes.into_iter().map(|write| sealed(write, key)).collect();

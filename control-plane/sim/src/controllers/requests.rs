@@ -106,12 +106,15 @@ impl World {
 
     /// A client has an answer.
     fn told(&mut self, request: RequestId, answer: &Answer, seen: Seen) {
-        if let Some((command, at_least)) = self.operator.answered(request, seen) {
+        if let Some((command, at_least)) = self.operator.answered(request, answer, seen) {
             self.law.answered(self.now, &command, answer);
             if let Command::Forget { host, yes } = &command {
                 self.told_of_removal(host, *yes, answer);
             }
             self.law.read(self.now, &command, answer, at_least, seen.sequence);
+            if matches!(answer, Answer::Deployed { .. } | Answer::Put { .. }) {
+                self.look_at_once();
+            }
         }
     }
 }

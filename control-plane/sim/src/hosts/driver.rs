@@ -61,6 +61,10 @@ impl World {
                 self.later(ms, Due::Saved(process, Box::new(closure)));
             }
             Effect::Start { run, id, hash, count, .. } => {
+                if daemon.agent.inventory(daemon.clock_at(now)).draining {
+                    let message = format!("host {index} starts {id}, and leaves");
+                    return self.law.breaks(Property::OnlyAssigned, now, message);
+                }
                 // A person who asks again need not wait.
                 if daemon.is_hasty(now, &id, hash) && !daemon.has_by_hand(&id, hash, count) {
                     let message = format!("host {index} tries {id} again without a pause");
