@@ -29,6 +29,9 @@ use crate::mind::Letter;
 /// An answer after this counts as none; the brain probes again as often.
 const PROBE_WITHIN: Duration = Duration::from_millis(250);
 const INVENTORY_WITHIN: Duration = Duration::from_secs(1);
+/// As long as for a write. While a stream leader is elected nobody answers, and the sooner the next
+/// one is asked, the sooner somebody decides again.
+const LEASE_WITHIN: Duration = Duration::from_millis(700);
 /// Whoever serves the application API answers a list within this.
 const SERVED_WITHIN: Duration = Duration::from_secs(1);
 /// A controller need not give all of it; a wadm passes over what it does not know.
@@ -146,16 +149,21 @@ impl Hands {
     fn read_lease(&self, op: OpId) {
         let store = self.store.clone();
         self.learn("read lease", async move {
-            let reading = match store.read_leader(&Key::Lease).await {
+            let read = tokio::time::timeout(LEASE_WITHIN, store.read_leader(&Key::Lease));
+            let reading = match read.await {
                 // A deleted lease still has a sequence, which whoever takes it must expect.
-                Ok(Some(found)) => {
+                Ok(Ok(Some(found))) => {
                     let bytes = found.value().map(|bytes| bytes.to_vec()).unwrap_or_default();
                     LeaseReading::Found { seq: found.seq, bytes }
                 }
-                Ok(None) => LeaseReading::Absent,
-                Err(error) if error.is_no_stream() => LeaseReading::NoStream,
-                Err(error) => {
+                Ok(Ok(None)) => LeaseReading::Absent,
+                Ok(Err(error)) if error.is_no_stream() => LeaseReading::NoStream,
+                Ok(Err(error)) => {
                     debug!(error = %Chain(&error), "the lease could not be read");
+                    LeaseReading::Failed
+                }
+                Err(_) => {
+                    debug!("nobody answered what the lease is");
                     LeaseReading::Failed
                 }
             };
