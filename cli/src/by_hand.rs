@@ -43,6 +43,17 @@ pub(crate) enum Update {
     Component(UpdateArgs),
 }
 
+/// Which host is told, and how long what comes of it is waited for.
+#[derive(Debug, clap::Args)]
+struct OnHost {
+    #[command(flatten)]
+    host: HostArgs,
+    #[command(flatten)]
+    wait: WaitArgs,
+    #[command(flatten)]
+    lattice: LatticeArgs,
+}
+
 /// Start a component on one host; it stays until it is stopped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -65,11 +76,7 @@ pub(crate) struct StartArgs {
     #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = parse_label)]
     annotations: Vec<(String, String)>,
     #[command(flatten)]
-    host: HostArgs,
-    #[command(flatten)]
-    wait: WaitArgs,
-    #[command(flatten)]
-    lattice: LatticeArgs,
+    on: OnHost,
 }
 
 /// Stop a component that was started by hand.
@@ -79,11 +86,7 @@ pub(crate) struct StartArgs {
 pub(crate) struct StopArgs {
     id: ActorId,
     #[command(flatten)]
-    host: HostArgs,
-    #[command(flatten)]
-    wait: WaitArgs,
-    #[command(flatten)]
-    lattice: LatticeArgs,
+    on: OnHost,
 }
 
 /// Change how many instances a component may have at once; none stops it.
@@ -95,11 +98,7 @@ pub(crate) struct ScaleArgs {
     #[arg(value_name = "N")]
     max_instances: u32,
     #[command(flatten)]
-    host: HostArgs,
-    #[command(flatten)]
-    wait: WaitArgs,
-    #[command(flatten)]
-    lattice: LatticeArgs,
+    on: OnHost,
 }
 
 /// Give a running component another file; what runs serves until the new one is ready.
@@ -111,17 +110,13 @@ pub(crate) struct UpdateArgs {
     /// The new component, as `wattle start component` takes it.
     image: String,
     #[command(flatten)]
-    host: HostArgs,
-    #[command(flatten)]
-    wait: WaitArgs,
-    #[command(flatten)]
-    lattice: LatticeArgs,
+    on: OnHost,
 }
 
 pub(crate) async fn start(command: Start) -> Result<()> {
     let Start::Component(args) = command;
-    let lattice = args.lattice.connect().await?;
-    let host = args.host.to_start(&lattice).await?;
+    let lattice = args.on.lattice.connect().await?;
+    let host = args.on.host.to_start(&lattice).await?;
     let asked = ScaleComponent {
         component_ref: image(&args.image)?,
         component_id: args.id.to_string(),
@@ -135,20 +130,20 @@ pub(crate) async fn start(command: Start) -> Result<()> {
     let told = Told::begin(&lattice, host.id, &args.id).await?;
     let subject = ControlSubject::ComponentScale { host: host.id };
     let said = lattice.told(subject, ctl::encode(&asked)).await?;
-    told.wait(&args.wait).await?;
+    told.wait(&args.on.wait).await?;
     line(format_args!("{}", or(said, format!("{} runs on {}", args.id, host.name))));
     Ok(())
 }
 
 pub(crate) async fn stop(command: Stop) -> Result<()> {
     let Stop::Component(args) = command;
-    let lattice = args.lattice.connect().await?;
-    let found = args.host.running(&lattice, &args.id).await?;
+    let lattice = args.on.lattice.connect().await?;
+    let found = args.on.host.running(&lattice, &args.id).await?;
     let asked = scaled(&args.id, &found, 0);
     let told = Told::begin(&lattice, found.host.id, &args.id).await?;
     let subject = ControlSubject::ComponentScale { host: found.host.id };
     let said = lattice.told(subject, ctl::encode(&asked)).await?;
-    told.wait(&args.wait).await?;
+    told.wait(&args.on.wait).await?;
     let done = format!("{} is stopped on {}", args.id, found.host.name);
     line(format_args!("{}", or(said, done)));
     Ok(())
@@ -156,8 +151,8 @@ pub(crate) async fn stop(command: Stop) -> Result<()> {
 
 pub(crate) async fn scale(command: Scale) -> Result<()> {
     let Scale::Component(args) = command;
-    let lattice = args.lattice.connect().await?;
-    let found = args.host.running(&lattice, &args.id).await?;
+    let lattice = args.on.lattice.connect().await?;
+    let found = args.on.host.running(&lattice, &args.id).await?;
     let mut asked = scaled(&args.id, &found, args.max_instances);
     if 0 < args.max_instances {
         // What runs, whatever that is.
@@ -166,7 +161,7 @@ pub(crate) async fn scale(command: Scale) -> Result<()> {
     let told = Told::begin(&lattice, found.host.id, &args.id).await?;
     let subject = ControlSubject::ComponentScale { host: found.host.id };
     let said = lattice.told(subject, ctl::encode(&asked)).await?;
-    told.wait(&args.wait).await?;
+    told.wait(&args.on.wait).await?;
     let (count, name) = (args.max_instances, &found.host.name);
     let done = format!("{} has at most {count} instances on {name}", args.id);
     line(format_args!("{}", or(said, done)));
@@ -175,8 +170,8 @@ pub(crate) async fn scale(command: Scale) -> Result<()> {
 
 pub(crate) async fn update(command: Update) -> Result<()> {
     let Update::Component(args) = command;
-    let lattice = args.lattice.connect().await?;
-    let found = args.host.running(&lattice, &args.id).await?;
+    let lattice = args.on.lattice.connect().await?;
+    let found = args.on.host.running(&lattice, &args.id).await?;
     let asked = UpdateComponent {
         component_id: args.id.to_string(),
         annotations: None,
@@ -186,7 +181,7 @@ pub(crate) async fn update(command: Update) -> Result<()> {
     let told = Told::begin(&lattice, found.host.id, &args.id).await?;
     let subject = ControlSubject::ComponentUpdate { host: found.host.id };
     let said = lattice.told(subject, ctl::encode(&asked)).await?;
-    told.wait(&args.wait).await?;
+    told.wait(&args.on.wait).await?;
     let done = format!("{} is {} on {}", args.id, asked.new_component_ref, found.host.name);
     line(format_args!("{}", or(said, done)));
     Ok(())

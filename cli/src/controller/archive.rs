@@ -1,5 +1,6 @@
 //! `wattle controller export` and `restore`: what people wrote, on paper and back.
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -119,13 +120,13 @@ pub(crate) async fn restore(args: RestoreArgs) -> Result<ExitCode> {
     Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What fits one message each. A head comes after its manifests, with them if they fit: it says
-/// which of them are right, and who reads it must find them.
+/// What fits one message each. Where the manifests of an application need several, its head comes
+/// in the first, with the latest: it says which manifests are right.
 fn pages(mut entries: Vec<ExportEntry>) -> Vec<Vec<ExportEntry>> {
     entries.sort_by_cached_key(|entry| match entry.key.parse() {
-        Ok(Key::Manifest(app, _)) => (Some(app), false),
-        Ok(Key::App(app)) => (Some(app), true),
-        _ => (None, false),
+        Ok(Key::App(app)) => (Some(app), None),
+        Ok(Key::Manifest(app, revision)) => (Some(app), Some(Reverse(revision))),
+        _ => (None, None),
     });
     let mut pages: Vec<Vec<ExportEntry>> = Vec::new();
     let mut bytes = 0;
@@ -171,10 +172,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_fit_a_message_and_heads_come_after_what_they_name() {
+    fn pages_fit_a_message_and_heads_come_before_what_they_name() {
         let entry = |key: String, len| ExportEntry { key, seq: 1, bytes: Some(vec![0; len]) };
-        let mut entries = vec![entry("app.shop".to_owned(), 10)];
-        entries.extend((0..250).map(|number| entry(format!("manifest.shop.{number}"), 4_000)));
+        let mut entries: Vec<ExportEntry> =
+            (0..250).map(|number| entry(format!("manifest.shop.{number}"), 4_000)).collect();
+        entries.push(entry("app.shop".to_owned(), 10));
         let pages = pages(entries);
         assert!(pages.iter().all(|page| page.len() <= PAGE_ENTRIES));
         let bytes = |page: &Vec<ExportEntry>| {
@@ -182,10 +184,11 @@ mod tests {
         };
         assert!(pages.iter().all(|page| bytes(page) <= PAGE_BYTES_MAX));
         assert_eq!(pages.iter().map(Vec::len).sum::<usize>(), 251);
-        assert_eq!(pages.last().unwrap().last().unwrap().key, "app.shop");
+        assert_eq!(pages[0][0].key, "app.shop");
+        assert_eq!(pages[0][1].key, "manifest.shop.249");
         let keys = ["app.blog", "app.shop", "id.web", "manifest.blog.1", "manifest.shop.1"];
         let pages = super::pages(keys.map(|key| entry(key.to_owned(), 10)).into());
         let order: Vec<&str> = pages[0].iter().map(|entry| entry.key.as_str()).collect();
-        assert_eq!(order, ["id.web", "manifest.blog.1", "app.blog", "manifest.shop.1", "app.shop"]);
+        assert_eq!(order, ["id.web", "app.blog", "manifest.blog.1", "app.shop", "manifest.shop.1"]);
     }
 }
