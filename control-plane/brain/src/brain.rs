@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wattle_types::time::Millis;
 use wattle_types::{Epoch, HostId, Key, LatticeId};
 
+use crate::alarm::Alarm;
 use crate::apps::Answer;
 use crate::canary::Canary;
 use crate::dice::Dice;
-use crate::effect::{Alarm, Effect, Expect, Kept};
+use crate::effect::{Effect, Expect, Kept};
 use crate::event::{Event, LeaseReading, OpId, RequestId};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Judging};
 use crate::journal::{Journal, Purpose};
 use crate::lease::{Identity, Lease, Move, RENEW_MS};
 use crate::marks::Marks;
@@ -141,8 +142,12 @@ impl Brain {
         match event {
             Event::Tick { random } => {
                 self.dice.seed(random);
-                let leading = self.lease.is_valid(now);
-                out.extend(self.fleet.tick(now, leading));
+                let judging = match () {
+                    () if self.lease.is_valid(now) => Judging::All,
+                    () if self.lease.is_held() => Judging::Gone,
+                    () => Judging::Nobody,
+                };
+                out.extend(self.fleet.tick(now, judging));
                 out.extend(self.canary.look(now).map(Effect::Raise));
                 let mut standing = std::mem::take(&mut self.standing);
                 standing.retain(|alarm| self.holds(now, alarm));

@@ -8,7 +8,8 @@ use serde::Serialize;
 use wattle_types::time::Millis;
 use wattle_types::{Key, Token, stored};
 
-use crate::effect::{Alarm, Effect, Expect, Payload, Write};
+use crate::alarm::Alarm;
+use crate::effect::{Effect, Expect, Payload, Write};
 use crate::event::{OpId, Wrote};
 
 const EVERY_MS: u64 = 5_000;

@@ -9,8 +9,9 @@
 //! everybody's silence begins anew. Who hears nobody at all, and gets no answer either, is taken
 //! for deaf itself. Silence of many is the network's fault ([`outage`]).
 //!
-//! Who does not lead judges nobody, but listens and asks for inventories, so that a new leader
-//! need not begin with that.
+//! Who does not hold the lease judges nobody, but listens and asks for inventories, so that a new
+//! leader need not begin with that. Who holds it and cannot write, as while the NATS nodes elect a
+//! leader of the stream, may be cut off itself: only that nobody listens there is believed then.
 //!
 //! *Lost* says that a replacement may start elsewhere. It does not say that the host stopped. An
 //! application may wait longer than that: [`Host::silent_since`] is what it counts from.
@@ -23,7 +24,8 @@ use std::collections::BTreeMap;
 use wattle_types::time::Millis;
 use wattle_types::{Beat, HostId, Inventory};
 
-use crate::effect::{Alarm, Effect};
+use crate::alarm::Alarm;
+use crate::effect::Effect;
 use crate::event::ProbeReply;
 
 use host::Verdict;
@@ -41,12 +43,21 @@ const INVENTORIES_AT_ONCE: usize = 50;
 /// More hosts than this nobody has; a flood of made-up ids ends here.
 const HOSTS_MAX: usize = 20_000;
 
+/// Who may be found to be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judging {
+    Nobody,
+    /// Whom the server says that nobody listens there.
+    Gone,
+    All,
+}
+
 #[derive(Debug, Default)]
 pub struct Fleet {
     hosts: BTreeMap<HostId, Host>,
     /// Since when we hear without a break. None: the link is down.
     listening: Option<Millis>,
-    /// Since when we judge: as leader, and listening.
+    /// Since when we judge all.
     judging: Option<Millis>,
     ticked: Option<Millis>,
     outage: Option<Outage>,
@@ -146,8 +157,8 @@ impl Fleet {
         heard && (waited || !self.hosts.values().any(Host::lacks_inventory))
     }
 
-    /// Looks at everybody. Only a leader judges; others listen and ask.
-    pub(crate) fn tick(&mut self, now: Millis, leading: bool) -> Vec<Effect> {
+    /// Looks at everybody.
+    pub(crate) fn tick(&mut self, now: Millis, judging: Judging) -> Vec<Effect> {
         let paused = self.ticked.is_some_and(|before| PAUSE_MS < now.since(before));
         self.ticked = Some(now);
         if paused {
@@ -158,8 +169,10 @@ impl Fleet {
             return Vec::new();
         }
         let mut effects = self.ask_inventories(now);
-        if !leading {
+        if judging != Judging::All {
             self.judging = None;
+        }
+        if judging == Judging::Nobody {
             return effects;
         }
         let deaf = self.hears_nobody(now);
@@ -167,7 +180,7 @@ impl Fleet {
         if was_deaf && !self.deaf {
             self.hear_anew(now);
         }
-        if self.judging.is_none() {
+        if judging == Judging::All && self.judging.is_none() {
             self.begin_anew(now);
             self.judging = Some(now);
         }
@@ -181,7 +194,8 @@ impl Fleet {
                     effects.push(Effect::Probe { host: *id });
                 }
                 // That nobody listens there is something heard.
-                Verdict::Condemned if self.deaf && !host.is_gone() => {}
+                Verdict::Condemned
+                    if (self.deaf || judging == Judging::Gone) && !host.is_gone() => {}
                 Verdict::Condemned => condemned.push(*id),
             }
         }

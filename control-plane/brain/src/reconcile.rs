@@ -22,8 +22,9 @@ use wattle_planner::{Plan, check, plan};
 use wattle_types::time::Millis;
 use wattle_types::{ActorId, Epoch, HostId, IdRecord, Key, LatticeId, Owner, SpecHash, stored};
 
+use crate::alarm::Alarm;
 use crate::apps::Answer;
-use crate::effect::{Alarm, Effect, Payload, Write};
+use crate::effect::{Effect, Payload, Write};
 use crate::fleet::{Fleet, Phase};
 use crate::mirror::{Mirror, actors};
 

@@ -1,41 +1,15 @@
 //! What a controller says of itself to people: who leads, whether writes succeed, what is wrong.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use wattle_planner::HostStatus;
 use wattle_types::time::Millis;
-use wattle_types::{CanaryReport, Epoch, HostCounts, Token};
+use wattle_types::{AlarmReport, CanaryReport, ControllerReport, Epoch, HostCounts, stored};
 
+use crate::alarm::Alarm;
 use crate::brain::Brain;
-use crate::effect::{Alarm, Effect};
-
-/// How one controller is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    pub name: Token,
-    /// Semantic version.
-    pub version: String,
-    /// Random per process.
-    pub boot: u64,
-    /// Whether it decides now.
-    pub leads: bool,
-    /// Who has the lease, as far as this controller has followed the store.
-    pub holder: Option<String>,
-    /// Of that lease.
-    pub epoch: Epoch,
-    /// The last sequence of the store that was followed.
-    pub followed: u64,
-    /// The last that it wrote itself; nothing is decided before that is followed.
-    pub wrote: u64,
-    pub canary: CanaryReport,
-    /// Batches that the store refused because somebody else was first, since the process began.
-    pub batches_refused: u64,
-    pub hosts: HostCounts,
-    /// Another server answers the application API.
-    pub api_taken: bool,
-    /// What is wrong now, and for how many milliseconds.
-    pub alarms: Vec<(Alarm, u64)>,
-}
+use crate::effect::Effect;
 
 /// Alarms that were raised and may still hold, since then.
 #[derive(Debug, Default)]
@@ -63,11 +37,16 @@ impl Standing {
 
 impl Brain {
     /// How this controller is at `now`.
-    pub fn report(&self, now: Millis) -> Report {
+    pub fn report(&self, now: Millis) -> ControllerReport {
         let lease = self.mirror.lease.as_ref().and_then(|at| at.value.as_ref());
         let identity = self.lease.identity();
-        let alarms = self.standing.since(now).filter(|(alarm, _)| self.holds(now, alarm));
-        Report {
+        let mut alarms: Vec<AlarmReport> = self
+            .alarms(now)
+            .map(|(alarm, for_ms)| AlarmReport { message: alarm.to_string(), for_ms })
+            .collect();
+        alarms.sort_by_key(|alarm| Reverse(alarm.for_ms));
+        ControllerReport {
+            v: stored::VERSION,
             name: identity.holder.clone(),
             version: identity.version.clone(),
             boot: identity.boot,
@@ -84,8 +63,13 @@ impl Brain {
             batches_refused: self.batches_refused,
             hosts: self.host_counts(now),
             api_taken: self.is_api_taken(),
-            alarms: alarms.map(|(alarm, ms)| (alarm.clone(), ms)).collect(),
+            alarms,
         }
+    }
+
+    /// What is wrong at `now`, and for how many milliseconds.
+    pub fn alarms(&self, now: Millis) -> impl Iterator<Item = (&Alarm, u64)> {
+        self.standing.since(now).filter(move |(alarm, _)| self.holds(now, alarm))
     }
 
     fn host_counts(&self, now: Millis) -> HostCounts {

@@ -1,6 +1,7 @@
 //! The application API in the words of wadm 0.21: from messages to commands, and back.
 
 mod edit;
+mod fitting;
 mod words;
 
 use std::str::FromStr;
@@ -21,7 +22,9 @@ use wattle_types::{AuthorKey, LatticeId, Page, Revision, Token, page};
 
 use crate::mind::Letter;
 
-pub(crate) use words::{refused, words};
+pub(crate) use fitting::reply;
+pub(crate) use words::refused;
+use words::words;
 
 /// The lists that have parts, as their tokens name them.
 const APPLICATIONS: &str = "applications";
@@ -169,7 +172,7 @@ pub(crate) fn own(name: &Token) -> Vec<(&'static str, String)> {
 }
 
 /// What is said beside the words of wadm.
-pub(crate) fn beside(answer: &Answer, seen: Seen, name: &Token) -> Vec<(&'static str, String)> {
+fn beside(answer: &Answer, seen: Seen, name: &Token) -> Vec<(&'static str, String)> {
     let mut said = own(name);
     said.push((headers::SEQUENCE, seen.sequence.to_string()));
     said.extend(seen.change.map(|change| (headers::CHANGE, change.to_string())));

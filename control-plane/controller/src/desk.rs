@@ -9,13 +9,12 @@ use tokio::sync::mpsc;
 use tracing::warn;
 use wattle_brain::Kept;
 use wattle_brain::apps::{Answer, Command};
-use wattle_brain::report::Report;
 use wattle_lattice::subject::ControllerOp;
 use wattle_lattice::{Connection, Message, Names, Pattern, PublishError, ReplyTo, Subject};
 use wattle_tasks::{Chain, Tasks};
 use wattle_types::{
-    AlarmReport, ControllerAnswer, ControllerReport, ExportEntry, ExportPage, ExportRequest,
-    ForgetRequest, LatticeId, RestoreAnswer, RestoreRequest, Token, stored,
+    ControllerAnswer, ExportEntry, ExportPage, ExportRequest, ForgetRequest, LatticeId,
+    RestoreAnswer, RestoreRequest, Token, stored,
 };
 
 use crate::mind::Letter;
@@ -132,30 +131,6 @@ pub(crate) fn page(dir: &Path, lattice: &LatticeId, asked: &ExportRequest) -> By
     }
     let (more, lattice) = (rest.peek().is_some(), lattice.clone());
     stored::encode(&ExportPage { v: stored::VERSION, lattice, entries, more }).into()
-}
-
-pub(crate) fn report(report: Report) -> Bytes {
-    let alarms = report.alarms.into_iter();
-    let mut alarms: Vec<AlarmReport> =
-        alarms.map(|(alarm, for_ms)| AlarmReport { message: alarm.to_string(), for_ms }).collect();
-    alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.for_ms));
-    let report = ControllerReport {
-        v: stored::VERSION,
-        name: report.name,
-        version: report.version,
-        boot: report.boot,
-        leads: report.leads,
-        holder: report.holder,
-        epoch: report.epoch,
-        followed: report.followed,
-        wrote: report.wrote,
-        canary: report.canary,
-        batches_refused: report.batches_refused,
-        hosts: report.hosts,
-        api_taken: report.api_taken,
-        alarms,
-    };
-    stored::encode(&report).into()
 }
 
 /// What was decided, in words.

@@ -11,7 +11,7 @@ use wattle_brain::apps::Command;
 use wattle_brain::{Brain, Effect, Event, Forwarded, RequestId, Stamp, Terms};
 use wattle_lattice::subject::AppSubject;
 use wattle_lattice::{Reply, ReplyTo, RequestError};
-use wattle_types::{AuthorKey, Millis};
+use wattle_types::{AuthorKey, Millis, stored};
 
 use crate::api::{self, Asked, Original};
 use crate::desk::{self, Question, What};
@@ -125,7 +125,7 @@ impl Mind {
             Letter::Question(Question { what, reply }) => match what {
                 What::Report => {
                     let report = self.brain.report(self.now());
-                    self.hands.respond(&reply, desk::report(report));
+                    self.hands.respond(&reply, stored::encode(&report).into());
                 }
                 What::Export(page) => self.hands.export(reply, page),
                 What::Command(command) => {
@@ -178,9 +178,10 @@ impl Mind {
                     // Answered once; a second answer would have nobody to go to.
                     if let Some((words, reply)) = self.waiting.remove(&request) {
                         let (beside, payload) = match words {
-                            Words::App(op, _) => {
-                                let name = &self.hands.config.name;
-                                (api::beside(&answer, seen, name), api::words(&op, *answer))
+                            Words::App(op, original) => {
+                                let (asked, name) = (&original.payload, &self.hands.config.name);
+                                let bytes_max = self.hands.connection.max_payload();
+                                api::reply(&op, asked, *answer, seen, name, bytes_max)
                             }
                             Words::Desk => (Vec::new(), desk::words(*answer)),
                         };

@@ -1,9 +1,9 @@
 //! The decision itself.
 //!
 //! *A move leaves no gap.* What a host has and the target does not give it any more stays there as
-//! *leaving*, with the spec it has and no more instances, until its new places are ready. So an actor that
-//! moves runs in both places for the moment of the move, also one that should run once: whatever
-//! is placed here is stateless, and two that answer are better than none. See [`leaving`].
+//! *leaving*, with the spec it has and no more instances, until its new places are ready. So an
+//! actor that moves runs in both places for the moment of the move, also one that should run once:
+//! whatever is placed here is stateless, and two that answer are better than none. See [`leaving`].
 //!
 //! *A lost host is waited for where that is asked.* What is awaited there counts as placed there, in
 //! whatever revision, as long as somebody with a clock says so: [`HostView::awaited`]. Where the same

@@ -151,17 +151,17 @@ impl World {
         let reachable = |index: &usize| !self.network.is_cut(Who::Controller(*index));
         let Some(index) = self.leading().filter(reachable) else { return };
         let Some(run) = &self.controllers[index].running else { return };
-        let report = run.brain.report(run.clock_at(self.now));
-        let lost: BTreeSet<AppName> = report
-            .alarms
-            .into_iter()
+        let clock = run.clock_at(self.now);
+        let lost: BTreeSet<AppName> = run
+            .brain
+            .alarms(clock)
             .filter_map(|(alarm, _)| match alarm {
-                Alarm::AppLost { app, .. } => Some(app),
+                Alarm::AppLost { app, .. } => Some(app.clone()),
                 _ => None,
             })
             .collect();
         let (tries, exports) = (self.operator.restored, self.controllers.len());
-        if !report.leads || (lost.is_empty() && exports <= tries) {
+        if !run.brain.is_leading(clock) || (lost.is_empty() && exports <= tries) {
             return;
         }
         self.operator.restored += 1;

@@ -1,11 +1,14 @@
 //! Putting back what an export has and the store has not.
 //!
 //! *Guarantees.* Nothing that is stored is lowered: of two heads of an application the one with
-//! more changes stays. What an application owns beside its ids (its links, its configuration) is
-//! not put back, since it follows from the manifest. *Caveats.* Two heads with the same number of
-//! changes and different content, a head older than one that was seen, and whatever replaces what
-//! nobody here can read, take `force`; then the number skips one, so that whoever knows either of
-//! them believes the restored one.
+//! more changes stays. A manifest is put back where the head, as it is then, names it. What an
+//! application owns beside its ids (its links, its configuration) is not put back, since it follows
+//! from the manifest. *Caveats.* Two heads with the same number of changes and different content, a
+//! head older than one that was seen, and whatever replaces what nobody here can read, take
+//! `force`; then the number skips one, so that whoever knows either of them believes the restored
+//! one.
+
+use std::collections::BTreeMap;
 
 use wattle_types::{
     AppHead, AppName, ConfigRecord, Digest, IdRecord, Key, LinkRecord, Owner, stored,
@@ -17,6 +20,9 @@ use crate::mirror::{At, Mirror, Stated, StoredManifest};
 
 /// Below the thousand messages of a batch, and quick enough for the lease it renews.
 const ENTRIES_MAX: usize = 500;
+
+/// Those that are put back.
+type Heads = BTreeMap<AppName, AppHead>;
 
 /// What is to be done about one entry.
 enum Fate {
@@ -31,7 +37,7 @@ pub(super) fn restore(entries: &[Kept], force: bool, mirror: &Mirror) -> Decisio
         return Decision::Answer(Answer::Refused(message));
     }
     let (mut passed_over, mut refused) = (0, Vec::new());
-    let mut put_back = |entries: Vec<&Kept>, heads: &[Write]| {
+    let mut put_back = |entries: Vec<&Kept>, heads: &Heads| {
         let mut writes = Vec::<Write>::new();
         for entry in entries {
             let twice = writes.iter().any(|write| write.key == entry.key);
@@ -48,8 +54,8 @@ pub(super) fn restore(entries: &[Kept], force: bool, mirror: &Mirror) -> Decisio
     };
     // Which manifests are right the heads say; whoever follows one must find its manifests.
     let (heads, rest) = entries.iter().partition(|entry| matches!(entry.key, Key::App(_)));
-    let heads = put_back(heads, &[]);
-    let writes = [put_back(rest, &heads), heads].concat();
+    let heads = put_back(heads, &Heads::new());
+    let writes = [put_back(rest, &heads_in(&heads)), heads].concat();
     let answer = Answer::Restored { stored: writes.len(), passed_over, refused };
     match writes.is_empty() {
         true => Decision::Answer(answer),
@@ -57,7 +63,7 @@ pub(super) fn restore(entries: &[Kept], force: bool, mirror: &Mirror) -> Decisio
     }
 }
 
-fn fate(entry: &Kept, force: bool, mirror: &Mirror, heads: &[Write]) -> Fate {
+fn fate(entry: &Kept, force: bool, mirror: &Mirror, heads: &Heads) -> Fate {
     // What was deleted stays so.
     let Some(bytes) = &entry.bytes else { return Fate::PassOver };
     let unreadable = || Fate::Refuse(format!("{} cannot be read", entry.key));
@@ -69,8 +75,9 @@ fn fate(entry: &Kept, force: bool, mirror: &Mirror, heads: &[Write]) -> Fate {
         Key::Manifest(name, revision) => {
             let at = mirror.manifests.get(&(name.clone(), *revision));
             let known = at.and_then(|at| at.value.as_ref()).map(Stated::digest);
-            let expected = head_after(name, heads, mirror)
-                .and_then(|head| head.by_revision(*revision)?.manifest);
+            let stored = || mirror.heads.get(name)?.value.as_ref();
+            let head = heads.get(name).or_else(stored);
+            let expected = head.and_then(|head| head.by_revision(*revision)?.manifest);
             // One that its head does not vouch for is as good as none.
             let is_right = |digest| expected.is_none_or(|expected| expected == digest);
             match stored::decode::<StoredManifest>("a manifest", bytes) {
@@ -103,15 +110,14 @@ fn fate(entry: &Kept, force: bool, mirror: &Mirror, heads: &[Write]) -> Fate {
     }
 }
 
-/// The head of an application when these are stored.
-fn head_after(name: &AppName, heads: &[Write], mirror: &Mirror) -> Option<AppHead> {
-    let written = heads.iter().find_map(|write| match (&write.key, &write.payload) {
-        (Key::App(of), Payload::Head(bytes)) if of == name => {
-            Some(stored::decode("an application", bytes).expect("it was encoded or read before"))
+fn heads_in(writes: &[Write]) -> Heads {
+    let heads = writes.iter().filter_map(|write| match (&write.key, &write.payload) {
+        (Key::App(name), Payload::Head(bytes)) => {
+            Some((name.clone(), stored::decode("an application", bytes).ok()?))
         }
         _ => None,
     });
-    written.or_else(|| mirror.heads.get(name)?.value.clone())
+    heads.collect()
 }
 
 fn plain(bytes: &[u8], expect: Expect) -> Fate {

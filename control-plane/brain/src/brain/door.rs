@@ -9,7 +9,8 @@ use wattle_types::Millis;
 
 use super::requests::REQUEST_WAIT_MS;
 use super::{Brain, Stopping};
-use crate::effect::{Alarm, Effect};
+use crate::alarm::Alarm;
+use crate::effect::Effect;
 use crate::event::Server;
 
 /// A question without any answer after so long was lost.

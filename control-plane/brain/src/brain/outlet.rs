@@ -3,8 +3,9 @@
 use wattle_types::Millis;
 
 use super::Brain;
+use crate::alarm::Alarm;
 use crate::apps::Answer;
-use crate::effect::{Alarm, Effect};
+use crate::effect::Effect;
 use crate::event::{LeaseReading, Wrote};
 use crate::journal::Purpose;
 

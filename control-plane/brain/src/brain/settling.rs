@@ -5,8 +5,9 @@ use wattle_types::{Epoch, Key};
 
 use super::requests::REQUEST_AGAIN_MS;
 use super::{Brain, Stopping};
+use crate::alarm::Alarm;
 use crate::apps::Answer;
-use crate::effect::{Alarm, Effect};
+use crate::effect::Effect;
 use crate::journal::{Purpose, Settled};
 
 impl Brain {

@@ -164,6 +164,27 @@ fn a_stream_that_is_gone_is_made_again_and_nothing_ends() {
     assert_eq!(count(|alarm| matches!(alarm, Alarm::StateLost { .. })), 1);
 }
 
+/// As while the NATS nodes elect a leader of the stream.
+#[test]
+fn who_cannot_write_for_a_while_goes_on_judging() {
+    let mut world = World::leading(2);
+    world.put_and_deploy("shop", "v1", &[("web", "")]);
+    world.run(2_000);
+    let (from, to) = if world.told(0).as_deref() == Some("web=1") { (0, 1) } else { (1, 0) };
+    world.refuses = Some("no leader of the stream".to_owned());
+    world.run(3_000);
+    assert!(!world.brain.is_leading(world.now));
+    world.hosts.get_mut(&from).unwrap().up = false;
+    world.run(4_000);
+    assert_eq!(world.told(to).as_deref(), Some(""));
+    world.refuses = None;
+    while !world.brain.is_leading(world.now) {
+        world.run(100);
+    }
+    world.run(300);
+    assert_eq!(world.told(to).as_deref(), Some("web=1"));
+}
+
 #[test]
 fn a_store_that_refuses_is_said_once_and_to_whoever_asks() {
     let mut world = World::leading(1);

@@ -25,7 +25,7 @@ struct Scene {
     outages: usize,
     probes: usize,
     asked: usize,
-    leading: bool,
+    judging: Judging,
 }
 
 impl Scene {
@@ -39,7 +39,7 @@ impl Scene {
             outages: 0,
             probes: 0,
             asked: 0,
-            leading: true,
+            judging: Judging::All,
         };
         scene.fleet.connected(scene.now);
         for index in 0..hosts {
@@ -61,7 +61,7 @@ impl Scene {
                     self.fleet.beat(self.now, beat.clone());
                 }
             }
-            for effect in self.fleet.tick(self.now, self.leading) {
+            for effect in self.fleet.tick(self.now, self.judging) {
                 self.act(&effect);
             }
         }
@@ -196,11 +196,11 @@ fn an_observer_that_was_cut_off_judges_nobody() {
 #[test]
 fn taking_over_begins_everybodys_silence_anew() {
     let mut scene = Scene::new(2, one_server);
-    scene.leading = false;
+    scene.judging = Judging::Nobody;
     scene.dead.insert(1, Dead::Process);
     scene.run(60_000);
     assert!(scene.lost_at.is_empty(), "who does not lead does not judge");
-    scene.leading = true;
+    scene.judging = Judging::All;
     let since = scene.now;
     scene.run(10_000);
     assert!((1_500..2_300).contains(&scene.delays(since)[0]));
@@ -249,11 +249,11 @@ fn hosts_nobody_ever_heard_make_no_outage() {
 #[test]
 fn a_standby_knows_inventories_before_it_leads() {
     let mut scene = Scene::new(0, one_server);
-    scene.leading = false;
+    scene.judging = Judging::Nobody;
     scene.beats.extend((0..5).map(|index| (index, beat(index, 1, 0))));
     scene.run(2_000);
     assert!((0..5).all(|index| scene.status(index) == HostStatus::Ready));
-    scene.leading = true;
+    scene.judging = Judging::All;
     scene.asked = 0;
     scene.run(2_000);
     assert_eq!(scene.asked, 0, "nothing is left to ask");
@@ -274,7 +274,7 @@ fn a_thousand_inventories_are_not_asked_in_one_tick() {
     }
     let mut asked = BTreeMap::new();
     for at in (100..=2_000).step_by(100) {
-        let effects = fleet.tick(Millis(at), false);
+        let effects = fleet.tick(Millis(at), Judging::Nobody);
         assert!(effects.len() <= 50, "{} in one tick", effects.len());
         for effect in effects {
             let Effect::AskInventory { host } = effect else { panic!("{effect:?}") };
@@ -372,7 +372,7 @@ fn made_up_ids_are_forgotten_again() {
     fleet.connected(Millis(0));
     fleet.beat(Millis(0), beat(9, 1, 1));
     for at in (0..60_000).step_by(100) {
-        fleet.tick(Millis(at), true);
+        fleet.tick(Millis(at), Judging::All);
         fleet.probed(Millis(at), &host(9), ProbeReply::TimedOut);
     }
     assert!(fleet.hosts().is_empty());

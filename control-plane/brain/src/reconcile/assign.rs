@@ -10,7 +10,8 @@ use wattle_types::{
 };
 
 use super::gather::may_end;
-use crate::effect::{Alarm, Payload, Write};
+use crate::alarm::Alarm;
+use crate::effect::{Payload, Write};
 use crate::fleet::{Fleet, Host, Phase};
 use crate::mirror::{At, Mirror, Told};
 

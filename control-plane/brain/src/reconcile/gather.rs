@@ -6,7 +6,7 @@ use wattle_planner::{About, Desired, HostView, Observed, Placed, Wanted, What};
 use wattle_types::time::Millis;
 use wattle_types::{ActorId, ActorState, AppName, Applied, Inventory, Owner, Part};
 
-use crate::effect::Alarm;
+use crate::alarm::Alarm;
 use crate::fleet::{Fleet, Host};
 use crate::mirror::{At, Mirror, Stated, Told};
 

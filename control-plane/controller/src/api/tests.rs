@@ -28,14 +28,14 @@ fn requests_are_read_with_and_without_a_body() {
     assert!(command(&AppSubject::Put, b"\xff").is_err());
 }
 
+fn status(kind: StatusKind) -> AppStatus {
+    let (message, version) = (String::new(), String::new());
+    AppStatus { kind, message, version, components: Vec::new() }
+}
+
 #[test]
 fn a_list_has_two_shapes() {
-    let status = AppStatus {
-        kind: StatusKind::Deployed,
-        message: String::new(),
-        version: String::new(),
-        components: Vec::new(),
-    };
+    let status = status(StatusKind::Deployed);
     let summary = Summary {
         name: app(),
         version: "v2".to_owned(),
@@ -145,4 +145,35 @@ fn a_part_of_a_list_is_asked_for_by_token_and_anything_else_asks_for_all() {
     assert_eq!(command(&AppSubject::GetAll, body.as_bytes()), Ok(Command::List { page }));
     let history = AppSubject::History { app: app() };
     assert!(command(&history, body.as_bytes()).unwrap_err().contains("no page of this list"));
+}
+
+#[test]
+fn a_part_that_no_message_carries_is_shorter_and_a_whole_list_says_why_it_is_not_told() {
+    let summary = |number: usize| Summary {
+        name: format!("app-{number:02}").parse().unwrap(),
+        version: "v1".to_owned(),
+        description: "d".repeat(1_000),
+        deployed_version: None,
+        status: status(StatusKind::Undeployed),
+    };
+    let all: Vec<Summary> = (0..40).map(summary).collect();
+    let answer = Answer::Models { models: all, next: None };
+    let name = "c1".parse().unwrap();
+    let reply = |asked: &[u8]| {
+        let seen = Seen::default();
+        let (beside, payload) =
+            reply(&AppSubject::GetAll, asked, answer.clone(), seen, &name, 24 << 10);
+        assert!(payload.len() <= 20 << 10);
+        let next = beside.into_iter().find(|(name, _)| *name == headers::NEXT);
+        let said: Value = serde_json::from_slice(&payload).unwrap();
+        (said, next.map(|(_, token)| token))
+    };
+    let (said, next) = reply(br#"{"limit": 100}"#);
+    let models = said["models"].as_array().unwrap();
+    assert_eq!(models.len(), 10);
+    let last = models.last().unwrap()["name"].as_str().unwrap();
+    assert_eq!(next, Some(page::token(APPLICATIONS, &last)));
+    let (said, next) = reply(b"");
+    assert_eq!((said["result"].as_str(), next), (Some("error"), None));
+    assert!(said["message"].as_str().unwrap().contains("ask for it in parts"), "{said}");
 }

@@ -97,7 +97,7 @@ impl Law {
         before: &Before,
         hosts: &[Host],
     ) {
-        let (desired, mut moved, mut gaps) = (self.known.desired(), 0, 0);
+        let (desired, mut moved, mut gaps) = (self.known.desired(), 0, Vec::new());
         let serving: BTreeSet<(HostId, &ActorId)> =
             hosts.iter().flat_map(|host| host.serving().map(|id| (host.id, id))).collect();
         for host in told {
@@ -120,14 +120,14 @@ impl Law {
                 if places.any(|place| serving.contains(&(*place, id))) {
                     moved += 1;
                 } else {
-                    gaps += 1;
+                    gaps.push(format!("{id} on {host}"));
                 }
             }
         }
         self.counts.moved += moved;
-        self.counts.gaps += gaps;
-        if self.calm && 0 < gaps {
-            let message = "something ends where it serves, and serves nowhere else";
+        self.counts.gaps += gaps.len() as u64;
+        if self.calm && !gaps.is_empty() {
+            let message = format!("{} ends, and serves nowhere else", gaps.join(", "));
             self.breaks(Property::Undisturbed, now, message);
         }
     }

@@ -3,11 +3,11 @@
 //!
 //! *Expected flow.* The planner hears that the host leaves, and keeps an entry in its assignment
 //! until the new places are ready. Until then the host serves it like before; what its assignment
-//! does not name any more it ends. *Guarantees.* Nothing is started any more, nor again. The wait is for entries of applications that serve
-//! here, only while somebody leads who could take them away, and never longer than half the grace.
-//! Nothing else of an assignment is followed, nor is it kept: whoever starts this host again, maybe
-//! without a lattice, finds it as it was. *Caveats.* Who is not led, and what was started by hand,
-//! waits for nobody.
+//! does not name any more it ends. *Guarantees.* Nothing is started any more, nor again. The wait
+//! is for entries of applications that serve here, only while somebody leads who could take them
+//! away, and never longer than half the grace. Nothing else of an assignment is followed, nor is it
+//! kept: whoever starts this host again, maybe without a lattice, finds it as it was. *Caveats.* Who
+//! is not led, and what was started by hand, waits for nobody.
 
 use std::collections::BTreeSet;
 

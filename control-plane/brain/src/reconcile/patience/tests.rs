@@ -5,6 +5,7 @@ use wattle_types::{Key, stored};
 use super::*;
 use crate::apps::{Command, StatusKind};
 use crate::event::ProbeReply;
+use crate::fleet::Judging;
 use crate::testing::{World, beat, host};
 
 const WAITS_30S: &str = "{type: disconnect, properties: {lost_after: 30s}}";
@@ -55,7 +56,8 @@ impl Silence {
                 Self::NobodyListens | Self::Left => ProbeReply::NoResponders,
                 _ => ProbeReply::TimedOut,
             };
-            fleet.tick(now, leading);
+            let judging = if leading { Judging::All } else { Judging::Nobody };
+            fleet.tick(now, judging);
             fleet.probed(now, &host(0), reply);
         }
         fleet
