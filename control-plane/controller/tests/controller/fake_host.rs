@@ -14,8 +14,8 @@ use wattle_lattice::testing::NatsServer;
 use wattle_lattice::{ConnectConfig, Connection, Pattern, Store, Subject, wire};
 use wattle_trust::signed::{self, Context};
 use wattle_types::{
-    ActorReport, ActorState, Applied, Assignment, Beat, Digest, Epoch, HostId, Inventory, Key,
-    LatticeId, Leadership, LinkReport, Load, Owner, PublicKey, Role,
+    ActorId, ActorReport, ActorState, Applied, Assignment, Beat, Digest, Epoch, HostId, IdRecord,
+    Inventory, Key, LatticeId, Leadership, LinkReport, Load, Owner, PublicKey, Role, stored,
 };
 
 pub(crate) fn host_id(index: u8) -> HostId {
@@ -195,17 +195,22 @@ impl Body {
         if self.inventory.applied.as_ref().is_some_and(newer) {
             return;
         }
+        let mut owners = Vec::new();
+        for entry in &told.entries {
+            let Some(owner) = self.owner_of(&entry.id).await else { return };
+            owners.push(owner);
+        }
         let hash = Digest::of(body);
         self.inventory.applied =
             Some(Applied { epoch: told.epoch, generation: told.generation, hash });
         self.inventory.revision += 1;
-        let report = |entry: &wattle_types::Entry| ActorReport {
+        let report = |(entry, owner): (&wattle_types::Entry, Owner)| ActorReport {
             id: entry.id.clone(),
             image: String::new(),
             name: None,
             spec: entry.spec,
             count: entry.count,
-            owner: Owner::App("any".parse().unwrap()),
+            owner,
             annotations: BTreeMap::new(),
             digest: None,
             revision: None,
@@ -213,7 +218,13 @@ impl Body {
             missing_links: Vec::new(),
             state: ActorState::Ready,
         };
-        self.inventory.actors = told.entries.iter().map(report).collect();
+        self.inventory.actors = told.entries.iter().zip(owners).map(report).collect();
         self.told.send_replace(Some(told));
+    }
+
+    /// As its record says, if that can be read now.
+    async fn owner_of(&self, id: &ActorId) -> Option<Owner> {
+        let record = self.store.read_leader(&Key::Id(id.clone())).await.ok()??;
+        Some(stored::decode::<IdRecord>("an id", record.value()?).unwrap().owner)
     }
 }
