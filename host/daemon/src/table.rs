@@ -18,6 +18,12 @@ use routes::Routes;
 /// A host that did not answer is not asked for so long, unless it says something or nobody else
 /// is there.
 const SUSPECT_MS: u64 = 5_000;
+/// Whoever was asked and said nothing to anybody for so long may not be there. Clients leave before
+/// that is found out by asking again, so it must not take one that stays.
+const OWES_MS: u64 = 500;
+/// How busy somebody was longer ago says nothing of now. A host that does not answer would else be
+/// the least busy one for ever.
+const LOAD_MS: u64 = 2_000;
 /// Hosts repeat themselves every 30 s; one that was silent for three of these is gone.
 const SILENT_MS: u64 = 100_000;
 /// Between an actor's end on one host and its start on another its routes are still known, so
@@ -40,7 +46,10 @@ struct Host {
     seq: u64,
     heard: Millis,
     suspect_until: Option<Millis>,
-    load: Option<Load>,
+    /// Since when calls were sent there and none was answered.
+    owes_since: Option<Millis>,
+    /// As it said then.
+    load: Option<(Load, Millis)>,
     actors: BTreeMap<ActorId, BTreeMap<SpecHash, Entry>>,
 }
 
@@ -97,7 +106,7 @@ impl Table {
         }
         let host = self.hosts.get_mut(&delta.host).expect("it is known, or was just made known");
         host.heard = now;
-        host.suspect_until = None;
+        (host.suspect_until, host.owes_since) = (None, None);
         if heard.gap || (is_repeat && !delta.full) {
             return heard;
         }
@@ -134,7 +143,8 @@ impl Table {
             hosts.into_iter().partition(|host| self.is_suspect(host, now));
         // Somebody who did not answer a moment ago is better than nobody.
         let candidates = if well.is_empty() { suspects } else { well };
-        self.less_busy_of_two(&candidates, dice).map_or(Choice::Nobody, |host| Choice::There(*host))
+        self.less_busy_of_two(&candidates, now, dice)
+            .map_or(Choice::Nobody, |host| Choice::There(*host))
     }
 
     /// Whether an actor runs on a host, in whatever state: who is finishing may still call.
@@ -166,10 +176,20 @@ impl Table {
         }
     }
 
-    /// How busy a host said it is, in its last reply.
-    pub(crate) fn note_load(&mut self, host: &HostId, load: Load) {
+    /// A call was sent there.
+    pub(crate) fn asked(&mut self, host: &HostId, now: Millis) {
         if let Some(host) = self.hosts.get_mut(host) {
-            host.load = Some(load);
+            // After a while it is tried again, and owes anew.
+            let owes = |since: &mut Millis| now.since(*since) < OWES_MS + SUSPECT_MS;
+            host.owes_since = Some(host.owes_since.take_if(|since| owes(since)).unwrap_or(now));
+        }
+    }
+
+    /// It answered a call, and maybe said how busy it is.
+    pub(crate) fn answered(&mut self, host: &HostId, load: Option<Load>, now: Millis) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.owes_since = None;
+            host.load = load.map(|load| (load, now)).or(host.load);
         }
     }
 
@@ -200,11 +220,17 @@ impl Table {
     }
 
     fn is_suspect(&self, host: &HostId, now: Millis) -> bool {
-        let until = self.hosts.get(host).and_then(|host| host.suspect_until);
-        until.is_some_and(|until| now < until)
+        let Some(host) = self.hosts.get(host) else { return false };
+        let owes = |since| (OWES_MS..OWES_MS + SUSPECT_MS).contains(&now.since(since));
+        host.suspect_until.is_some_and(|until| now < until) || host.owes_since.is_some_and(owes)
     }
 
-    fn less_busy_of_two<'a>(&self, hosts: &[&'a HostId], dice: [u64; 2]) -> Option<&'a HostId> {
+    fn less_busy_of_two<'a>(
+        &self,
+        hosts: &[&'a HostId],
+        now: Millis,
+        dice: [u64; 2],
+    ) -> Option<&'a HostId> {
         let pick = |die: u64, from: usize| (die % from as u64) as usize;
         if hosts.len() < 2 {
             return hosts.first().copied();
@@ -213,14 +239,16 @@ impl Table {
         // Any but the first, each as likely.
         let second = (first + 1 + pick(dice[1], hosts.len() - 1)) % hosts.len();
         let (first, second) = (hosts[first], hosts[second]);
-        Some(if self.busier(first, second) { second } else { first })
+        Some(if self.busier(first, second, now) { second } else { first })
     }
 
-    /// By the share of what each may run. Who never said anything is taken to be idle, and so
-    /// comes to say something.
-    fn busier(&self, a: &HostId, b: &HostId) -> bool {
+    /// By the share of what each may run. Who has not said anything lately is taken to be idle, and
+    /// so comes to say something.
+    fn busier(&self, a: &HostId, b: &HostId, now: Millis) -> bool {
         let load = |id: &HostId| {
-            let load = self.hosts.get(id).and_then(|host| host.load).unwrap_or_default();
+            let said = self.hosts.get(id).and_then(|host| host.load);
+            let said = said.filter(|(_, at)| now.since(*at) < LOAD_MS);
+            let load = said.map(|(load, _)| load).unwrap_or_default();
             (u64::from(load.in_flight), u64::from(load.limit.max(1)))
         };
         let ((flight_a, limit_a), (flight_b, limit_b)) = (load(a), load(b));
@@ -286,7 +314,8 @@ impl Table {
 
 impl Host {
     const fn new(boot: u64, heard: Millis) -> Self {
-        Self { boot, seq: 0, heard, suspect_until: None, load: None, actors: BTreeMap::new() }
+        let (suspect_until, owes_since, load) = (None, None, None);
+        Self { boot, seq: 0, heard, suspect_until, owes_since, load, actors: BTreeMap::new() }
     }
 }
 

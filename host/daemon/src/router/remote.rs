@@ -70,6 +70,7 @@ impl Router {
             };
             let one = CallRequest { attempt, remaining_ms, ..call.clone() };
             let streams = streams.into_iter().map(streams::outgoing).collect();
+            self.table().asked(&host, self.now());
             let (asked, streams) = ask(connection, host, one, streams, left).await;
             match self.noted(&host, &call.actor, asked, idempotent) {
                 Next::Done(reply) => return Answer { reply, streams, from: Some(host) },
@@ -131,19 +132,14 @@ impl Router {
 
     /// Decides what follows, and keeps what it says about the host.
     fn noted(&self, host: &HostId, actor: &ActorId, asked: Asked, idempotent: bool) -> Next {
-        let load = match &asked {
-            Asked::Answered(reply) => reply.load,
-            Asked::NotAnswered(_) | Asked::Lost => None,
-        };
-        if asked == Asked::Lost {
-            self.table().suspect(host, self.now());
+        let now = self.now();
+        match &asked {
+            Asked::Answered(reply) => self.table().answered(host, reply.load, now),
+            Asked::NotAnswered(_) => {}
+            Asked::Lost => self.table().suspect(host, now),
         }
         let next = forward::next(asked, idempotent);
-        let now = self.now();
         let mut table = self.table();
-        if let Some(load) = load {
-            table.note_load(host, load);
-        }
         match &next {
             Next::Elsewhere { mark: Mark::Suspect, .. } => table.suspect(host, now),
             Next::Elsewhere { mark: Mark::Refused, .. } => table.refused(host, actor),

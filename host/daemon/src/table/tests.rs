@@ -90,8 +90,12 @@ fn of_two_the_less_busy_is_chosen() {
         ((0, 0), (1, 10), 2),
     ];
     for ((flight_2, limit_2), (flight_3, limit_3), expected) in cases {
-        table.note_load(&host(2), Load { in_flight: flight_2, limit: limit_2 });
-        table.note_load(&host(3), Load { in_flight: flight_3, limit: limit_3 });
+        let (load_2, load_3) = (
+            Load { in_flight: flight_2, limit: limit_2 },
+            Load { in_flight: flight_3, limit: limit_3 },
+        );
+        table.answered(&host(2), Some(load_2), Millis(0));
+        table.answered(&host(3), Some(load_3), Millis(0));
         assert_eq!(chosen(&table, &[], 0), hosts(&[expected]), "{flight_2}/{limit_2}");
     }
 }
@@ -99,8 +103,37 @@ fn of_two_the_less_busy_is_chosen() {
 #[test]
 fn the_busiest_of_many_is_never_chosen() {
     let mut table = table(&[2, 3, 4]);
-    table.note_load(&host(3), Load { in_flight: 10, limit: 10 });
+    table.answered(&host(3), Some(Load { in_flight: 10, limit: 10 }), Millis(0));
     assert_eq!(chosen(&table, &[], 0), hosts(&[2, 4]));
+    table.answered(&host(3), None, Millis(1));
+    assert_eq!(chosen(&table, &[], LOAD_MS - 1), hosts(&[2, 4]));
+    assert_eq!(chosen(&table, &[], LOAD_MS), hosts(&[2, 3, 4]), "it may be idle by now");
+}
+
+/// Whoever asks leaves before anybody finds out that a host is gone.
+#[test]
+fn who_owes_answers_is_asked_last_until_it_is_tried_again() {
+    let mut table = table(&[2, 3]);
+    for at in [0, 100, OWES_MS - 1] {
+        table.asked(&host(2), Millis(at));
+        assert_eq!(chosen(&table, &[], at), hosts(&[2, 3]), "{at}");
+    }
+    for at in [OWES_MS, 3_000, OWES_MS + SUSPECT_MS - 1] {
+        assert_eq!(chosen(&table, &[], at), hosts(&[3]), "{at}");
+        assert_eq!(chosen(&table, &[3], at), hosts(&[2]), "better than nobody");
+        table.asked(&host(2), Millis(at));
+    }
+    let again = OWES_MS + SUSPECT_MS;
+    assert_eq!(chosen(&table, &[], again), hosts(&[2, 3]));
+    table.asked(&host(2), Millis(again));
+    assert_eq!(chosen(&table, &[], again + OWES_MS), hosts(&[3]));
+    table.answered(&host(2), None, Millis(again + OWES_MS));
+    assert_eq!(chosen(&table, &[], again + OWES_MS), hosts(&[2, 3]));
+    // A long call is no reason while others are answered.
+    table.asked(&host(2), Millis(10_000));
+    table.asked(&host(2), Millis(10_400));
+    table.answered(&host(2), None, Millis(10_450));
+    assert_eq!(chosen(&table, &[], 10_900), hosts(&[2, 3]));
 }
 
 #[test]
